@@ -1,0 +1,1 @@
+//! The wire contracts and nothing else: protobuf messages, REST bodies, problem codes.

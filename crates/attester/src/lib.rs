@@ -1,0 +1,1 @@
+//! Collects evidence and seals keys: the only crate that touches attestation devices, sockets and counters.

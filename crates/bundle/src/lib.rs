@@ -1,0 +1,1 @@
+//! Encrypted models: writer, verifying random-access reader, object stores.

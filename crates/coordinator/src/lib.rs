@@ -1,0 +1,1 @@
+//! Control plane: verifies workloads against the manifest and gives them identity and secrets.

@@ -1,0 +1,1 @@
+//! Keys as types and the few things done with them: no I/O, no clock, no async.

@@ -1,0 +1,1 @@
+//! Workload runtime, first process of a marble: verify, activate, provision, exec, renew.

@@ -1,0 +1,1 @@
+//! Evidence inside and beside TLS: resolvers, verifiers, exporter binding, one-connection channels.

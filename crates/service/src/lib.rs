@@ -1,0 +1,1 @@
+//! What every long-running program needs: listeners, TLS reload, telemetry, health, drain.

@@ -1,0 +1,1 @@
+//! What runs: a workload description, its check and its digest (the measurement). Executes nothing.

@@ -1,0 +1,1 @@
+//! The programs together, as real processes.

@@ -1,0 +1,1 @@
+//! What real systems produced, read back by the formats.
