@@ -1,1 +1,3 @@
 //! The wire contracts and nothing else: protobuf messages, REST bodies, problem codes.
+
+pub mod coordinator;

@@ -1,0 +1,94 @@
+//! Our own interface, `/api/v3`: strict bodies, proper status codes, evidence bound to the connection.
+
+use super::bytes::{Base64, Hex32};
+use super::log::{Checkpoint, Entry, Head};
+use super::v2::UserSecret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `POST /api/v3/evidence`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceRequest {
+    /// The caller's fresh nonce, exactly 32 bytes.
+    pub nonce: Base64,
+}
+
+/// Answer of `POST /api/v3/evidence`. Everything beside the evidence is what the evidence is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceAnswer {
+    /// The coordinator's evidence (`attest::Evidence`).
+    pub evidence: Base64,
+    /// DER of the root certificate, which this connection's server certificate is.
+    pub root_certificate: Base64,
+    /// One of [`super::phase`].
+    pub phase: String,
+    /// SHA-256 of the manifest in force.
+    pub manifest_digest: Option<Hex32>,
+    /// Where the log stands.
+    pub log_head: Head,
+}
+
+/// `GET /api/v3/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// One of [`super::phase`].
+    pub phase: String,
+    /// The coordinator runs on a platform that protects nothing.
+    pub simulated: bool,
+    /// Name of the platform.
+    pub platform: String,
+    /// SHA-256 of the manifest in force.
+    pub manifest_digest: Option<Hex32>,
+    /// Rises with each change of what may run or know what; 0 before the first manifest.
+    pub revision: u64,
+    /// PEM of the current marble root: what a client of a marble trusts.
+    pub marble_root: String,
+    /// PEM of the coordinator's root.
+    pub root: String,
+    /// Secrets of the manifest.
+    pub secrets: BTreeMap<String, SecretStatus>,
+    /// Where the log stands.
+    pub log_head: Head,
+    /// Why nothing is released though the phase would allow it (`time.behind`), else nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+}
+
+/// What anybody may know of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretStatus {
+    /// It has a value.
+    pub set: bool,
+    /// Not covered by recovery, bound to the manifest under which it was written.
+    pub guarded: bool,
+}
+
+/// `PUT /api/v3/secrets`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutSecrets {
+    /// The manifest that the writer verified. Another one in force is answered 412.
+    pub manifest_digest: Hex32,
+    /// By name.
+    pub secrets: BTreeMap<String, UserSecret>,
+}
+
+/// Answer of `PUT /api/v3/secrets`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutSecretsAnswer {
+    /// The log, with the write in it.
+    pub log_head: Head,
+}
+
+/// `GET /api/v3/log?from=N&max=M`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Entries from `from` on, at most `max` and never more than the server's own limit.
+    pub entries: Vec<Entry>,
+    /// The newest checkpoint; it may be older than `head`.
+    pub checkpoint: Option<Checkpoint>,
+    /// Where the log stood when this answer was made.
+    pub head: Head,
+}
