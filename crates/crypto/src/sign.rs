@@ -1,0 +1,242 @@
+//! ECDSA (FIPS 186-5) on P-256 with SHA-256 and P-384 with SHA-384; signatures are ASN.1 DER.
+
+use std::fmt;
+
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+use crate::backend;
+
+/// A curve, and with it the hash that is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Curve {
+    /// secp256r1 with SHA-256.
+    P256,
+    /// secp384r1 with SHA-384.
+    P384,
+}
+
+// SubjectPublicKeyInfo (RFC 5480 §2) up to the point, which closes it.
+const SPKI_P256: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+const SPKI_P384: &[u8] = &[
+    0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
+    0x22, 0x03, 0x62, 0x00,
+];
+
+impl Curve {
+    fn spki_head(self) -> &'static [u8] {
+        match self {
+            Self::P256 => SPKI_P256,
+            Self::P384 => SPKI_P384,
+        }
+    }
+
+    fn point_bytes(self) -> usize {
+        match self {
+            Self::P256 => 65,
+            Self::P384 => 97,
+        }
+    }
+}
+
+/// A signature does not belong to this message and key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signature does not verify")]
+pub struct BadSignature;
+
+/// A public key cannot be used here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the public key is no P-256 or P-384 key in SubjectPublicKeyInfo form")]
+pub struct UnsupportedKey;
+
+/// A key that verifies.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifyingKey {
+    curve: Curve,
+    spki: Vec<u8>,
+}
+
+impl VerifyingKey {
+    /// Reads a key from a DER SubjectPublicKeyInfo with an uncompressed point.
+    ///
+    /// # Errors
+    /// [`UnsupportedKey`] for other algorithms, forms and trailing bytes.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, UnsupportedKey> {
+        let (rest, _) = SubjectPublicKeyInfo::from_der(der).map_err(|_| UnsupportedKey)?;
+        if !rest.is_empty() {
+            return Err(UnsupportedKey);
+        }
+        // The form is fixed byte for byte, so comparing is stricter than interpreting.
+        [Curve::P256, Curve::P384]
+            .into_iter()
+            .find(|curve| {
+                der.strip_prefix(curve.spki_head())
+                    .is_some_and(|point| point.len() == curve.point_bytes() && point[0] == 4)
+            })
+            .map(|curve| Self { curve, spki: der.to_vec() })
+            .ok_or(UnsupportedKey)
+    }
+
+    /// The key's curve.
+    #[must_use]
+    pub fn curve(&self) -> Curve {
+        self.curve
+    }
+
+    /// The key as DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The uncompressed point.
+    #[must_use]
+    pub fn point(&self) -> &[u8] {
+        &self.spki[self.curve.spki_head().len()..]
+    }
+
+    /// Checks a signature over `message`.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        let good = backend::ecdsa_verify(self.curve, self.point(), message, signature);
+        if good { Ok(()) } else { Err(BadSignature) }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifyingKey({:?}, {})", self.curve, crate::digest::sha256(&self.spki))
+    }
+}
+
+#[cfg(feature = "fast")]
+mod signing {
+    use std::fmt;
+
+    use zeroize::Zeroizing;
+
+    use super::{Curve, UnsupportedKey, VerifyingKey};
+    use crate::backend;
+
+    /// A key that signs. Redacted in `Debug`, not `Clone`.
+    pub struct SigningKey {
+        key: backend::EcdsaKey,
+        public: VerifyingKey,
+    }
+
+    impl SigningKey {
+        /// A new P-384 key, from the operating system's randomness.
+        #[must_use]
+        pub fn generate_p384() -> Self {
+            Self::new(Curve::P384, backend::EcdsaKey::generate(Curve::P384))
+        }
+
+        /// A new P-256 key, from the operating system's randomness.
+        #[must_use]
+        pub fn generate_p256() -> Self {
+            Self::new(Curve::P256, backend::EcdsaKey::generate(Curve::P256))
+        }
+
+        /// Reads a key from PKCS#8 DER (RFC 5208).
+        ///
+        /// # Errors
+        /// [`UnsupportedKey`].
+        pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, UnsupportedKey> {
+            [Curve::P384, Curve::P256]
+                .into_iter()
+                .find_map(|curve| Some(Self::new(curve, backend::EcdsaKey::from_pkcs8(curve, der)?)))
+                .ok_or(UnsupportedKey)
+        }
+
+        /// Reads a key from PKCS#8 PEM.
+        ///
+        /// # Errors
+        /// [`UnsupportedKey`].
+        pub fn from_pkcs8_pem(text: &str) -> Result<Self, UnsupportedKey> {
+            let block = pem::parse(text).map_err(|_| UnsupportedKey)?;
+            let der = Zeroizing::new(block.into_contents());
+            Self::from_pkcs8_der(&der)
+        }
+
+        fn new(curve: Curve, key: backend::EcdsaKey) -> Self {
+            let spki = [curve.spki_head(), key.point()].concat();
+            Self { key, public: VerifyingKey { curve, spki } }
+        }
+
+        /// The key as PKCS#8 DER.
+        #[must_use]
+        pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
+            self.key.to_pkcs8()
+        }
+
+        /// The key as PKCS#8 PEM (`PRIVATE KEY`).
+        #[must_use]
+        pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
+            let block = pem::Pem::new("PRIVATE KEY", self.to_pkcs8_der().to_vec());
+            let text = Zeroizing::new(crate::x509::encode_pem(&block));
+            crate::secret::wipe(&mut block.into_contents());
+            text
+        }
+
+        /// The public half.
+        #[must_use]
+        pub fn verifying_key(&self) -> &VerifyingKey {
+            &self.public
+        }
+
+        /// The public half as DER SubjectPublicKeyInfo.
+        #[must_use]
+        pub fn spki_der(&self) -> &[u8] {
+            self.public.spki_der()
+        }
+
+        /// Signs `message`.
+        #[must_use]
+        pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+            self.key.sign(message)
+        }
+    }
+
+    impl fmt::Debug for SigningKey {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "SigningKey([REDACTED], {:?})", self.public)
+        }
+    }
+}
+
+#[cfg(feature = "fast")]
+pub use signing::SigningKey;
+
+#[cfg(all(test, feature = "fast"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_verifies_and_round_trips() {
+        for key in [SigningKey::generate_p256(), SigningKey::generate_p384()] {
+            let signature = key.sign(b"message");
+            let public = VerifyingKey::from_spki_der(key.spki_der()).unwrap();
+            assert_eq!(public.verify(b"message", &signature), Ok(()));
+            assert_eq!(public.verify(b"massage", &signature), Err(BadSignature));
+
+            let again = SigningKey::from_pkcs8_pem(&key.to_pkcs8_pem()).unwrap();
+            assert_eq!(again.spki_der(), key.spki_der());
+            assert!(!format!("{key:?}").contains(&hex::encode(&key.to_pkcs8_der()[40..60])));
+        }
+    }
+
+    #[test]
+    fn refuses_keys_in_other_forms() {
+        let key = SigningKey::generate_p256();
+        let mut trailing = key.spki_der().to_vec();
+        trailing.push(0);
+        assert_eq!(VerifyingKey::from_spki_der(&trailing), Err(UnsupportedKey));
+        assert_eq!(VerifyingKey::from_spki_der(&key.spki_der()[1..]), Err(UnsupportedKey));
+        assert_eq!(VerifyingKey::from_spki_der(&[]), Err(UnsupportedKey));
+    }
+}
