@@ -1,3 +1,5 @@
 //! The wire contracts and nothing else: protobuf messages, REST bodies, problem codes.
 
 pub mod coordinator;
+pub mod proto;
+pub mod serving;
