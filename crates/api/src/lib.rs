@@ -1,5 +1,6 @@
 //! The wire contracts and nothing else: protobuf messages, REST bodies, problem codes.
 
 pub mod coordinator;
+pub mod marble;
 pub mod proto;
 pub mod serving;

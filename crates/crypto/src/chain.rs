@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest32;
+use crate::digest::{Digest32, sha256};
 use crate::encode::Encoder;
 use crate::label;
 use crate::sign::{BadSignature, VerifyingKey};
@@ -24,7 +24,11 @@ impl LogHead {
     /// The head of the empty log of a deployment (16-byte id).
     #[must_use]
     pub fn genesis(deployment: &[u8; 16]) -> Self {
-        Self { epoch: 0, size: 0, hash: Encoder::new(label::LOG_GENESIS).bytes(deployment).sha256() }
+        Self {
+            epoch: 0,
+            size: 0,
+            hash: Encoder::new(label::LOG_GENESIS).bytes(deployment).sha256(),
+        }
     }
 
     /// The head after one more record.
@@ -33,14 +37,24 @@ impl LogHead {
     /// empty string where there is none).
     #[must_use]
     pub fn append(self, epoch: u64, record: &[u8], sealed: &Digest32) -> Self {
+        self.append_digest(epoch, &sha256(record), sealed)
+    }
+
+    /// As [`Self::append`], for who may see the record's SHA-256 but not the record: the chain can still be followed.
+    #[must_use]
+    pub fn append_digest(self, epoch: u64, record: &Digest32, sealed: &Digest32) -> Self {
         let hash = Encoder::new(label::LOG_RECORD)
             .bytes(self.hash.as_bytes())
             .u64(epoch)
             .u64(self.size)
-            .bytes(record)
+            .bytes(record.as_bytes())
             .bytes(sealed.as_bytes())
             .sha256();
-        Self { epoch, size: self.size + 1, hash }
+        Self {
+            epoch,
+            size: self.size + 1,
+            hash,
+        }
     }
 }
 
@@ -85,7 +99,6 @@ pub fn verify_checkpoint(
 #[cfg(all(test, feature = "fast"))]
 mod tests {
     use super::*;
-    use crate::digest::sha256;
     use crate::sign::SigningKey;
 
     #[test]
@@ -96,7 +109,12 @@ mod tests {
         assert_ne!(good.hash, start.append(1, b"record", &sha256(b"sealed")).hash);
         assert_ne!(good.hash, start.append(0, b"recorD", &sha256(b"sealed")).hash);
         assert_ne!(good.hash, start.append(0, b"record", &sha256(b"Sealed")).hash);
-        assert_ne!(good.hash, LogHead::genesis(&[2; 16]).append(0, b"record", &sha256(b"sealed")).hash);
+        assert_ne!(
+            good.hash,
+            LogHead::genesis(&[2; 16])
+                .append(0, b"record", &sha256(b"sealed"))
+                .hash
+        );
     }
 
     #[test]
@@ -104,7 +122,10 @@ mod tests {
         let key = SigningKey::generate_p384();
         let head = LogHead::genesis(&[1; 16]).append(0, b"a", &sha256(b""));
         let signature = sign_checkpoint(&key, &[1; 16], &head, UnixTime(9));
-        assert_eq!(verify_checkpoint(key.verifying_key(), &[1; 16], &head, UnixTime(9), &signature), Ok(()));
+        assert_eq!(
+            verify_checkpoint(key.verifying_key(), &[1; 16], &head, UnixTime(9), &signature),
+            Ok(())
+        );
         let other = head.append(0, b"b", &sha256(b""));
         assert!(verify_checkpoint(key.verifying_key(), &[1; 16], &other, UnixTime(9), &signature).is_err());
         assert!(verify_checkpoint(key.verifying_key(), &[2; 16], &head, UnixTime(9), &signature).is_err());

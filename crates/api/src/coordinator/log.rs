@@ -1,6 +1,6 @@
 //! Entries of the audit log and their canonical bytes, over which the hash chain runs.
 //!
-//! The chain itself is in `crypto::chain`: `hash[n] = H(label, hash[n-1], canonical record, hash of the sealed part)`.
+//! The chain itself is in `crypto::chain`, over the digest of the canonical record and the digest of the sealed part.
 //! A record travels as JSON that one can read; the reader encodes it again, so that nothing can be shown that is not hashed.
 
 use super::bytes::{Base64, Hex32};
@@ -23,8 +23,11 @@ pub struct Head {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// What anybody may read.
-    pub record: Record,
+    /// Its public part; left out for callers who are no users of the manifest. They can still follow the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Record>,
+    /// SHA-256 of [`Record::canonical_bytes`]; a reader that has the record recomputes it.
+    pub record_digest: Hex32,
     /// SHA-256 of the ciphertext of the part that nobody may.
     pub sealed_hash: Hex32,
 }
@@ -76,10 +79,10 @@ pub enum Actor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// What is signed, with `time_ms`.
+    /// What is signed, with the deployment's id and `time`.
     pub head: Head,
-    /// Milliseconds since 1970 by the coordinator's clock.
-    pub time_ms: u64,
+    /// Seconds since 1970 by the coordinator's clock.
+    pub time: u64,
     /// By the log key.
     pub signature: Base64,
     /// DER of the log key's certificate, issued by the coordinator's root.

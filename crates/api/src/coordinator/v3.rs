@@ -85,6 +85,8 @@ pub struct PutSecretsAnswer {
 /// `GET /api/v3/log?from=N&max=M`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
+    /// The deployment's id, 16 bytes in hex: the chain begins with it.
+    pub deployment: String,
     /// Entries from `from` on, at most `max` and never more than the server's own limit.
     pub entries: Vec<Entry>,
     /// The newest checkpoint; it may be older than `head`.
