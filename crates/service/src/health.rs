@@ -19,7 +19,9 @@ impl Readiness {
     /// Not ready yet, because of `reason` (safe to show to anybody).
     #[must_use]
     pub fn not_ready(reason: &'static str) -> Self {
-        Self { state: Arc::new(watch::Sender::new(Some(reason))) }
+        Self {
+            state: Arc::new(watch::Sender::new(Some(reason))),
+        }
     }
 
     /// From now on `/readyz` answers 200.
@@ -47,7 +49,10 @@ impl Readiness {
 
 /// Routes `/healthz` (always 200 while the process answers) and `/readyz`.
 pub fn router(readiness: Readiness) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readyz)).with_state(readiness)
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .with_state(readiness)
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
@@ -67,17 +72,27 @@ mod tests {
 
     async fn status(readiness: &Readiness, path: &str) -> StatusCode {
         let request = Request::get(path).body(Body::empty()).expect("request");
-        router(readiness.clone()).oneshot(request).await.expect("infallible").status()
+        router(readiness.clone())
+            .oneshot(request)
+            .await
+            .expect("infallible")
+            .status()
     }
 
     #[tokio::test]
     async fn readyz_follows_the_handle_and_healthz_does_not() {
         let readiness = Readiness::not_ready("starting");
-        assert_eq!(status(&readiness, "/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            status(&readiness, "/readyz").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         assert_eq!(status(&readiness, "/healthz").await, StatusCode::OK);
         readiness.set_ready();
         assert_eq!(status(&readiness, "/readyz").await, StatusCode::OK);
         readiness.set_not_ready("draining");
-        assert_eq!(status(&readiness, "/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            status(&readiness, "/readyz").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
 }

@@ -45,12 +45,22 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(BadAddress(text.to_owned())) };
+            return if path.starts_with('/') {
+                Ok(Self::Unix(path.into()))
+            } else {
+                Err(BadAddress(text.to_owned()))
+            };
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(|| BadAddress(text.to_owned()))?;
         let port = port.parse().map_err(|_| BadAddress(text.to_owned()))?;
-        let host = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
-        Ok(Self::Tcp { host: host.to_owned(), port })
+        let host = host
+            .strip_prefix('[')
+            .and_then(|inner| inner.strip_suffix(']'))
+            .unwrap_or(host);
+        Ok(Self::Tcp {
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 
@@ -103,7 +113,9 @@ impl Listener {
                     Err(_) => Socket::Tcp(TcpListener::bind(("0.0.0.0", *port)).await?),
                 }
             }
-            ListenAddress::Tcp { host, port } => Socket::Tcp(TcpListener::bind((host.as_str(), *port)).await?),
+            ListenAddress::Tcp { host, port } => {
+                Socket::Tcp(TcpListener::bind((host.as_str(), *port)).await?)
+            }
             ListenAddress::Unix(path) => Socket::Unix(bind_unix(path)?),
         };
         Ok(Self { socket })
@@ -134,9 +146,9 @@ impl Listener {
         let slots = Arc::new(Semaphore::new(limits.connections_max));
         let connections = TaskTracker::new();
         let shared = Arc::new(serve::Shared {
-            router: router
-                .layer(DefaultBodyLimit::disable())
-                .layer(axum::middleware::map_request_with_state(limits.body_bytes_max, serve::limit_body)),
+            router: router.layer(DefaultBodyLimit::disable()).layer(
+                axum::middleware::map_request_with_state(limits.body_bytes_max, serve::limit_body),
+            ),
             transport,
             limits,
             finish: CancellationToken::new(),
@@ -169,8 +181,14 @@ impl Listener {
         drop(self.socket);
         shared.finish.cancel();
         connections.close();
-        if tokio::time::timeout(shared.limits.drain_timeout, connections.wait()).await.is_err() {
-            tracing::warn!(open = connections.len(), "connections did not drain in time and are cut");
+        if tokio::time::timeout(shared.limits.drain_timeout, connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                open = connections.len(),
+                "connections did not drain in time and are cut"
+            );
             shared.cut.cancel();
             connections.wait().await;
         }
@@ -220,8 +238,12 @@ fn bind_unix(path: &std::path::Path) -> io::Result<UnixListener> {
 fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, OutOfMemory};
     const TOO_MANY_FILES: [i32; 2] = [23, 24];
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | OutOfMemory)
-        || error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code))
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | OutOfMemory
+    ) || error
+        .raw_os_error()
+        .is_some_and(|code| TOO_MANY_FILES.contains(&code))
 }
 
 /// Pause after the machine ran out of files, so that the loop does not spin.

@@ -21,7 +21,9 @@ pub fn write_ready_file(path: &Path, contents: &impl Serialize) -> io::Result<()
 }
 
 fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "ready file has no name"))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "ready file has no name"))?;
     let mut temporary = name.to_os_string();
     temporary.push(format!(".{}.tmp", std::process::id()));
     Ok(path.with_file_name(temporary))
@@ -37,7 +39,10 @@ mod tests {
         let path = folder.path().join("ready.json");
         fs::write(&path, "old").expect("write");
         write_ready_file(&path, &serde_json::json!({"client_addr": "127.0.0.1:1"})).expect("write");
-        assert_eq!(fs::read_to_string(&path).expect("read"), "{\"client_addr\":\"127.0.0.1:1\"}\n");
+        assert_eq!(
+            fs::read_to_string(&path).expect("read"),
+            "{\"client_addr\":\"127.0.0.1:1\"}\n"
+        );
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
     }
 }

@@ -27,8 +27,20 @@ pub(crate) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Ht
             count => filled += count,
         }
     }
-    let version = if head[..filled] == *PREFACE { Http::Two } else { Http::One };
-    Ok((version, Rewound { head, filled, read: 0, stream }))
+    let version = if head[..filled] == *PREFACE {
+        Http::Two
+    } else {
+        Http::One
+    };
+    Ok((
+        version,
+        Rewound {
+            head,
+            filled,
+            read: 0,
+            stream,
+        },
+    ))
 }
 
 /// A stream whose first bytes were read once already.
@@ -42,12 +54,21 @@ pub(crate) struct Rewound<S> {
 impl<S> Rewound<S> {
     /// A stream of which nothing was read.
     pub(crate) fn untouched(stream: S) -> Self {
-        Self { head: [0; PREFACE.len()], filled: 0, read: 0, stream }
+        Self {
+            head: [0; PREFACE.len()],
+            filled: 0,
+            read: 0,
+            stream,
+        }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.read == self.filled {
             return Pin::new(&mut self.stream).poll_read(context, buffer);
         }
@@ -59,7 +80,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -103,7 +128,11 @@ mod tests {
     async fn tells_versions_apart_and_loses_no_byte() {
         check(b"", Http::One).await;
         check(b"PRI * HTTP/1", Http::One).await;
-        check(b"PUT / HTTP/1.1\r\n\r\n and a body longer than the preface", Http::One).await;
+        check(
+            b"PUT / HTTP/1.1\r\n\r\n and a body longer than the preface",
+            Http::One,
+        )
+        .await;
         check(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Http::Two).await;
         check(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n and frames", Http::Two).await;
     }

@@ -58,7 +58,10 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(TelemetryError::Filter)?,
         _ => EnvFilter::new("info"),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_timer(SystemTime);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_timer(SystemTime);
     match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -70,7 +73,11 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
 
 // A formatted panic message may carry a value; a literal cannot, and is what one needs to find the place.
 fn log_panic(info: &PanicHookInfo<'_>) {
-    let message = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)");
+    let message = info
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("(message withheld)");
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(location, message, "panic");
 }

@@ -19,14 +19,20 @@ impl ServerTls {
     /// A configuration whose certificate nobody needs to know.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>) -> Self {
-        Self { config, certificate: None }
+        Self {
+            config,
+            certificate: None,
+        }
     }
 
     /// A configuration that always presents `certificate` (the leaf), which requests then find in
     /// [`crate::ConnectionInfo::server_certificate`].
     #[must_use]
     pub fn presenting(config: Arc<ServerConfig>, certificate: CertificateDer<'static>) -> Self {
-        Self { config, certificate: Some(certificate) }
+        Self {
+            config,
+            certificate: Some(certificate),
+        }
     }
 }
 
@@ -40,7 +46,9 @@ impl TlsHandle {
     /// A handle that holds `tls` until it is replaced.
     #[must_use]
     pub fn new(tls: ServerTls) -> Self {
-        Self { current: Arc::new(RwLock::new(tls)) }
+        Self {
+            current: Arc::new(RwLock::new(tls)),
+        }
     }
 
     /// Later connections use `tls`.
@@ -51,7 +59,10 @@ impl TlsHandle {
     /// What a connection that is accepted now would use.
     #[must_use]
     pub fn current(&self) -> ServerTls {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -70,7 +81,9 @@ impl ReloadableIdentity {
     /// Presents `identity` until it is replaced.
     #[must_use]
     pub fn new(identity: CertifiedKey) -> Arc<Self> {
-        Arc::new(Self { current: RwLock::new(Arc::new(identity)) })
+        Arc::new(Self {
+            current: RwLock::new(Arc::new(identity)),
+        })
     }
 
     /// Later handshakes present `identity`.
@@ -81,7 +94,10 @@ impl ReloadableIdentity {
     /// What a handshake that starts now would present.
     #[must_use]
     pub fn current(&self) -> Arc<CertifiedKey> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

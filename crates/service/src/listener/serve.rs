@@ -83,10 +83,18 @@ where
     let session = stream.get_ref().1;
     info.server_certificate = certificate;
     info.protocol = session.protocol_version();
-    info.peer_certificates =
-        session.peer_certificates().unwrap_or_default().iter().map(|certificate| certificate.clone().into_owned()).collect();
+    info.peer_certificates = session
+        .peer_certificates()
+        .unwrap_or_default()
+        .iter()
+        .map(|certificate| certificate.clone().into_owned())
+        .collect();
     if let (Some(label), Some(ProtocolVersion::TLSv1_3)) = (exporter_label, info.protocol) {
-        info.exporter = Some(session.export_keying_material([0; 32], label, None).map_err(io::Error::other)?);
+        info.exporter = Some(
+            session
+                .export_keying_material([0; 32], label, None)
+                .map_err(io::Error::other)?,
+        );
     }
     match session.alpn_protocol() {
         Some(b"h2") => serve(shared, Http::Two, Rewound::untouched(stream), info).await,
