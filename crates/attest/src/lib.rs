@@ -1,1 +1,58 @@
-//! Verifier role of RFC 9334: evidence in, claims out, with a report of every check. Pure.
+//! Verifier role of RFC 9334: evidence in, claims out, with a report of every check.
+//!
+//! Pure: time, roots, collateral and the expected binding are arguments, so expiry, forged roots and relayed evidence
+//! are plain unit tests, and the crate fits a fuzzer and a browser. It says what is true of a machine; what is wanted
+//! of one stands in [`reference`] values, which a manifest's package lowers to as well.
+//!
+//! The way of a piece of evidence, each arrow a type that only the step before can make:
+//!
+//! ```text
+//! bytes ─► Evidence ─ verify(endorsements, roots, binding, now) ─► Claims ─ ReferenceValues::appraise ─► Appraised
+//! ```
+//!
+//! [`Claims`] cannot be made otherwise:
+//!
+//! ```compile_fail,E0451
+//! let claims = strongroom_attest::Claims { platform: strongroom_attest::Platform::Sgx };
+//! ```
+//!
+//! and neither can [`Appraised`]:
+//!
+//! ```compile_fail,E0451
+//! fn forge(claims: strongroom_attest::Claims, report: strongroom_attest::Report) -> strongroom_attest::Appraised {
+//!     strongroom_attest::Appraised { claims, report }
+//! }
+//! ```
+//!
+//! [`verify`] has no form without a binding:
+//!
+//! ```compile_fail,E0061
+//! use strongroom_attest::{Endorsements, Evidence, Roots, verify};
+//! fn unbound(evidence: &Evidence, roots: &Roots, now: strongroom_crypto::time::UnixTime) {
+//!     let _ = verify(evidence, &Endorsements::none(), roots, now);
+//! }
+//! ```
+
+pub mod binding;
+pub mod claims;
+pub mod code;
+pub mod endorsements;
+mod error;
+pub mod evidence;
+pub mod fuzz;
+pub mod platform;
+mod policy;
+pub mod reference;
+pub mod report;
+mod verify;
+
+pub use binding::{ActivateBinding, Binding, CoordinatorBinding, LogHead, PeerBinding, Subject};
+pub use claims::{Claims, Measurement, Protection};
+pub use code::Code;
+pub use endorsements::{Endorsements, Roots};
+pub use error::VerifyError;
+pub use evidence::{Evidence, ParseError};
+pub use platform::Platform;
+pub use reference::{Appraised, ClientPolicy, CoordinatorExpectation, PolicyError, ReferenceValues};
+pub use report::{Check, Outcome, Report};
+pub use verify::{EVIDENCE_AGE_SECONDS_MAX, TOLERANCE_SECONDS, Verified, verify};
