@@ -70,7 +70,11 @@ impl AeadKey {
         tag: &[u8; TAG_BYTES],
         plaintext: &mut [u8],
     ) -> Result<(), AeadError> {
-        assert_eq!(ciphertext.len(), plaintext.len(), "the plaintext is as long as the ciphertext");
+        assert_eq!(
+            ciphertext.len(),
+            plaintext.len(),
+            "the plaintext is as long as the ciphertext"
+        );
         self.0.open_into(nonce, aad, ciphertext, tag, plaintext)
     }
 }
@@ -90,17 +94,32 @@ mod tests {
         let key = AeadKey::new(&[3; 32]);
         let mut sealed = b"weights".to_vec();
         key.seal_in_place(&[1; 12], b"aad", &mut sealed);
-        assert_eq!(key.open_in_place(&[1; 12], b"aad", &mut sealed.clone()).unwrap(), b"weights");
+        assert_eq!(
+            key.open_in_place(&[1; 12], b"aad", &mut sealed.clone()).unwrap(),
+            b"weights"
+        );
 
         for index in 0..sealed.len() {
             let mut flipped = sealed.clone();
             flipped[index] ^= 1;
             assert_eq!(key.open_in_place(&[1; 12], b"aad", &mut flipped), Err(AeadError));
         }
-        assert_eq!(key.open_in_place(&[2; 12], b"aad", &mut sealed.clone()), Err(AeadError));
-        assert_eq!(key.open_in_place(&[1; 12], b"aae", &mut sealed.clone()), Err(AeadError));
-        assert_eq!(key.open_in_place(&[1; 12], b"aad", &mut sealed[..15].to_vec()), Err(AeadError));
-        assert_eq!(AeadKey::new(&[4; 32]).open_in_place(&[1; 12], b"aad", &mut sealed), Err(AeadError));
+        assert_eq!(
+            key.open_in_place(&[2; 12], b"aad", &mut sealed.clone()),
+            Err(AeadError)
+        );
+        assert_eq!(
+            key.open_in_place(&[1; 12], b"aae", &mut sealed.clone()),
+            Err(AeadError)
+        );
+        assert_eq!(
+            key.open_in_place(&[1; 12], b"aad", &mut sealed[..15].to_vec()),
+            Err(AeadError)
+        );
+        assert_eq!(
+            AeadKey::new(&[4; 32]).open_in_place(&[1; 12], b"aad", &mut sealed),
+            Err(AeadError)
+        );
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl FromStr for Digest32 {
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest { length: text.chars().count() })?;
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest {
+            length: text.chars().count(),
+        })?;
         Ok(Self(bytes))
     }
 }
@@ -57,7 +59,9 @@ impl Serialize for Digest32 {
 
 impl<'de> Deserialize<'de> for Digest32 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 

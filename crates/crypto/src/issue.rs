@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -60,7 +60,9 @@ impl Template {
     fn params(&self, random: &dyn Random) -> Result<CertificateParams, IssueError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, self.common_name.as_str());
+        params
+            .distinguished_name
+            .push(DnType::CommonName, self.common_name.as_str());
         params.subject_alt_names = alt_names(&self.names)?;
         params.not_before = self.not_before.to_offset_date_time();
         params.not_after = self.not_after.to_offset_date_time();
@@ -68,7 +70,10 @@ impl Template {
         let mut serial = random::array::<16>(random);
         serial[0] &= 0x7f;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         match self.usage {
             Usage::Authority => {
                 params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -92,8 +97,15 @@ impl Template {
 ///
 /// # Errors
 /// [`IssueError`].
-pub fn self_signed(template: &Template, key: &SigningKey, random: &dyn Random) -> Result<Certificate, IssueError> {
-    let made = template.params(random)?.self_signed(key).map_err(|_| IssueError::Encoding)?;
+pub fn self_signed(
+    template: &Template,
+    key: &SigningKey,
+    random: &dyn Random,
+) -> Result<Certificate, IssueError> {
+    let made = template
+        .params(random)?
+        .self_signed(key)
+        .map_err(|_| IssueError::Encoding)?;
     Certificate::parse(made.der()).map_err(|_| IssueError::Encoding)
 }
 
@@ -108,7 +120,10 @@ impl<'a> Authority<'a> {
     /// The authority whose certificate has `common_name` as its subject.
     #[must_use]
     pub fn new(common_name: &str, key: &'a SigningKey) -> Self {
-        Self { common_name: common_name.to_owned(), key }
+        Self {
+            common_name: common_name.to_owned(),
+            key,
+        }
     }
 
     /// Certifies `subject_spki` (DER SubjectPublicKeyInfo: ECDSA P-256 or P-384, Ed25519, RSA).
@@ -123,13 +138,16 @@ impl<'a> Authority<'a> {
     ) -> Result<Certificate, IssueError> {
         let mut issuer = CertificateParams::default();
         issuer.distinguished_name = DistinguishedName::new();
-        issuer.distinguished_name.push(DnType::CommonName, self.common_name.as_str());
+        issuer
+            .distinguished_name
+            .push(DnType::CommonName, self.common_name.as_str());
         issuer.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
         let mut params = template.params(random)?;
         params.use_authority_key_identifier_extension = true;
         let subject = SubjectKey::parse(subject_spki)?;
-        let made =
-            params.signed_by(&subject, &Issuer::new(issuer, self.key)).map_err(|_| IssueError::Encoding)?;
+        let made = params
+            .signed_by(&subject, &Issuer::new(issuer, self.key))
+            .map_err(|_| IssueError::Encoding)?;
         Certificate::parse(made.der()).map_err(|_| IssueError::Encoding)
     }
 }
@@ -195,14 +213,23 @@ pub fn generate_key(kind: KeyKind) -> Result<GeneratedKey, IssueError> {
         KeyKind::Rsa4096 => rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
     }
     .map_err(|_| IssueError::Key)?;
-    Ok(GeneratedKey { pkcs8: Zeroizing::new(pair.serialize_der()), spki: pair.subject_public_key_info() })
+    Ok(GeneratedKey {
+        pkcs8: Zeroizing::new(pair.serialize_der()),
+        spki: pair.subject_public_key_info(),
+    })
 }
 
 fn alt_names(names: &Names) -> Result<Vec<SanType>, IssueError> {
     let dns = names.dns.iter().map(|name| {
-        name.as_str().try_into().map(SanType::DnsName).map_err(|_| IssueError::Name(name.clone()))
+        name.as_str()
+            .try_into()
+            .map(SanType::DnsName)
+            .map_err(|_| IssueError::Name(name.clone()))
     });
-    let ip = names.ip.iter().map(|address: &IpAddr| Ok(SanType::IpAddress(*address)));
+    let ip = names
+        .ip
+        .iter()
+        .map(|address: &IpAddr| Ok(SanType::IpAddress(*address)));
     dns.chain(ip).collect()
 }
 
@@ -226,7 +253,10 @@ impl SubjectKey {
             &rcgen::PKCS_RSA_SHA256,
         ]
         .into_iter()
-        .map(|algorithm| Self { algorithm, key: parsed.subject_public_key.data.to_vec() })
+        .map(|algorithm| Self {
+            algorithm,
+            key: parsed.subject_public_key.data.to_vec(),
+        })
         .find(|candidate| candidate.subject_public_key_info() == spki)
         .ok_or(IssueError::Key)
     }
@@ -270,7 +300,10 @@ mod tests {
     fn template(usage: Usage) -> Template {
         Template {
             common_name: "Test".into(),
-            names: Names { dns: vec!["localhost".into()], ip: vec![IpAddr::from([127, 0, 0, 1])] },
+            names: Names {
+                dns: vec!["localhost".into()],
+                ip: vec![IpAddr::from([127, 0, 0, 1])],
+            },
             not_before: UnixTime(1_790_000_000),
             not_after: UnixTime(1_790_086_400),
             usage,
@@ -286,13 +319,21 @@ mod tests {
         assert_eq!(root.verify_signature_by(root_key.verifying_key()), Ok(()));
 
         let key = SigningKey::generate_p384();
-        let leaf = Authority::new("Test", &root_key).issue(&template(Usage::Leaf), key.spki_der(), &SystemRandom).unwrap();
+        let leaf = Authority::new("Test", &root_key)
+            .issue(&template(Usage::Leaf), key.spki_der(), &SystemRandom)
+            .unwrap();
         assert_eq!(leaf.verify_signature_by(root_key.verifying_key()), Ok(()));
-        assert_eq!(leaf.verify_signature_by(key.verifying_key()), Err(X509Error::BadSignature));
+        assert_eq!(
+            leaf.verify_signature_by(key.verifying_key()),
+            Err(X509Error::BadSignature)
+        );
         assert_eq!(leaf.spki_der(), key.spki_der());
         assert_eq!(leaf.names(), &template(Usage::Leaf).names);
         assert_eq!(leaf.extension("1.3.9903.2.1"), Some(&b"inference"[..]));
-        assert_eq!((leaf.not_before(), leaf.is_ca()), (UnixTime(1_790_000_000), false));
+        assert_eq!(
+            (leaf.not_before(), leaf.is_ca()),
+            (UnixTime(1_790_000_000), false)
+        );
         assert_eq!(Certificate::parse_pem(&leaf.to_pem()).unwrap(), leaf);
     }
 
@@ -310,9 +351,16 @@ mod tests {
     #[test]
     fn certifies_every_kind_of_key() {
         let root = SigningKey::generate_p384();
-        for kind in [KeyKind::EcdsaP256, KeyKind::EcdsaP521, KeyKind::Ed25519, KeyKind::Rsa2048] {
+        for kind in [
+            KeyKind::EcdsaP256,
+            KeyKind::EcdsaP521,
+            KeyKind::Ed25519,
+            KeyKind::Rsa2048,
+        ] {
             let key = generate_key(kind).unwrap();
-            let leaf = Authority::new("Test", &root).issue(&template(Usage::Leaf), &key.spki, &SystemRandom).unwrap();
+            let leaf = Authority::new("Test", &root)
+                .issue(&template(Usage::Leaf), &key.spki, &SystemRandom)
+                .unwrap();
             assert_eq!(leaf.spki_der(), key.spki, "{kind:?}");
         }
     }

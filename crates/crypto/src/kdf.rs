@@ -35,6 +35,9 @@ mod tests {
         hkdf_sha256(&ikm, &salt, &info, &mut okm).unwrap();
         let expected = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865";
         assert_eq!(hex::encode(okm), expected);
-        assert_eq!(hkdf_sha256(&ikm, &salt, &info, &mut vec![0; OUTPUT_BYTES_MAX + 1]), Err(TooLong));
+        assert_eq!(
+            hkdf_sha256(&ikm, &salt, &info, &mut vec![0; OUTPUT_BYTES_MAX + 1]),
+            Err(TooLong)
+        );
     }
 }

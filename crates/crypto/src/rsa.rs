@@ -62,7 +62,11 @@ impl RecoveryPublicKey {
     ///
     /// # Errors
     /// [`crate::sign::BadSignature`].
-    pub fn verify_pkcs1_sha256(&self, message: &[u8], signature: &[u8]) -> Result<(), crate::sign::BadSignature> {
+    pub fn verify_pkcs1_sha256(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), crate::sign::BadSignature> {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1)
             .verify(message, signature)
             .map_err(|_| crate::sign::BadSignature)
@@ -88,7 +92,10 @@ impl RecoveryPrivateKey {
     ///
     /// # Errors
     /// [`RecoveryKeyError::Unsupported`] when it was made for another key or changed.
-    pub fn decrypt_oaep_sha256(&self, ciphertext: &[u8]) -> Result<crate::secret::SecretBytes, RecoveryKeyError> {
+    pub fn decrypt_oaep_sha256(
+        &self,
+        ciphertext: &[u8],
+    ) -> Result<crate::secret::SecretBytes, RecoveryKeyError> {
         use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
         let key = PrivateDecryptingKey::from_pkcs8(&self.0).map_err(|_| RecoveryKeyError::Unsupported)?;
         let key = OaepPrivateDecryptingKey::new(key).map_err(|_| RecoveryKeyError::Unsupported)?;
@@ -126,11 +133,15 @@ impl RecoveryPrivateKey {
             .map_err(|_| RecoveryKeyError::Unsupported)?;
         let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| RecoveryKeyError::Unsupported)?;
         let public = aws_lc_rs::signature::KeyPair::public_key(&key);
-        let public = AsDer::<PublicKeyX509Der<'_>>::as_der(public).map_err(|_| RecoveryKeyError::Unsupported)?;
+        let public =
+            AsDer::<PublicKeyX509Der<'_>>::as_der(public).map_err(|_| RecoveryKeyError::Unsupported)?;
         let private = pem::Pem::new("PRIVATE KEY", private.as_ref().to_vec());
         let text = zeroize::Zeroizing::new(crate::x509::encode_pem(&private));
         crate::secret::wipe(&mut private.into_contents());
-        Ok((text, crate::x509::encode_pem(&pem::Pem::new("PUBLIC KEY", public.as_ref().to_vec()))))
+        Ok((
+            text,
+            crate::x509::encode_pem(&pem::Pem::new("PUBLIC KEY", public.as_ref().to_vec())),
+        ))
     }
 }
 
@@ -157,6 +168,9 @@ mod tests {
         let signature = private.sign_pkcs1_sha256(&[7; 32]).unwrap();
         assert_eq!(public.verify_pkcs1_sha256(&[7; 32], &signature), Ok(()));
         assert!(public.verify_pkcs1_sha256(&[8; 32], &signature).is_err());
-        assert!(matches!(RecoveryPublicKey::from_pem("-----"), Err(RecoveryKeyError::NotAPublicKey)));
+        assert!(matches!(
+            RecoveryPublicKey::from_pem("-----"),
+            Err(RecoveryKeyError::NotAPublicKey)
+        ));
     }
 }

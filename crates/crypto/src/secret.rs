@@ -150,7 +150,9 @@ impl Serialize for KeyId {
 
 impl<'de> Deserialize<'de> for KeyId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -222,7 +224,10 @@ mod tests {
     fn debug_shows_no_byte_and_lengths_are_checked() {
         let key = ModelKey::init_with(|key| key.fill(0x41));
         assert_eq!(format!("{key:?}"), "ModelKey([REDACTED])");
-        assert_eq!(format!("{:?}", SecretBytes::new(b"canary".to_vec())), "SecretBytes([REDACTED])");
+        assert_eq!(
+            format!("{:?}", SecretBytes::new(b"canary".to_vec())),
+            "SecretBytes([REDACTED])"
+        );
         assert_eq!(ModelKey::from_slice(&[1; 31]), Err(WrongKeyLength { found: 31 }));
         assert_eq!(ModelKey::from_slice(&[0x41; 32]), Ok(key));
     }

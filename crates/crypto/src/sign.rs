@@ -18,12 +18,12 @@ pub enum Curve {
 
 // SubjectPublicKeyInfo (RFC 5480 §2) up to the point, which closes it.
 const SPKI_P256: &[u8] = &[
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 const SPKI_P384: &[u8] = &[
-    0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
-    0x22, 0x03, 0x62, 0x00,
+    0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+    0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 ];
 
 impl Curve {
@@ -76,7 +76,10 @@ impl VerifyingKey {
                 der.strip_prefix(curve.spki_head())
                     .is_some_and(|point| point.len() == curve.point_bytes() && point[0] == 4)
             })
-            .map(|curve| Self { curve, spki: der.to_vec() })
+            .map(|curve| Self {
+                curve,
+                spki: der.to_vec(),
+            })
             .ok_or(UnsupportedKey)
     }
 
@@ -110,7 +113,12 @@ impl VerifyingKey {
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifyingKey({:?}, {})", self.curve, crate::digest::sha256(&self.spki))
+        write!(
+            f,
+            "VerifyingKey({:?}, {})",
+            self.curve,
+            crate::digest::sha256(&self.spki)
+        )
     }
 }
 
@@ -165,7 +173,10 @@ mod signing {
 
         fn new(curve: Curve, key: backend::EcdsaKey) -> Self {
             let spki = [curve.spki_head(), key.point()].concat();
-            Self { key, public: VerifyingKey { curve, spki } }
+            Self {
+                key,
+                public: VerifyingKey { curve, spki },
+            }
         }
 
         /// The key as PKCS#8 DER.
@@ -236,7 +247,10 @@ mod tests {
         let mut trailing = key.spki_der().to_vec();
         trailing.push(0);
         assert_eq!(VerifyingKey::from_spki_der(&trailing), Err(UnsupportedKey));
-        assert_eq!(VerifyingKey::from_spki_der(&key.spki_der()[1..]), Err(UnsupportedKey));
+        assert_eq!(
+            VerifyingKey::from_spki_der(&key.spki_der()[1..]),
+            Err(UnsupportedKey)
+        );
         assert_eq!(VerifyingKey::from_spki_der(&[]), Err(UnsupportedKey));
     }
 }

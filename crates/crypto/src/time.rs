@@ -35,7 +35,10 @@ impl UnixTime {
 impl From<std::time::SystemTime> for UnixTime {
     /// A clock before 1970 counts as 1970.
     fn from(time: std::time::SystemTime) -> Self {
-        Self(time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+        Self(
+            time.duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+        )
     }
 }
 

@@ -101,7 +101,10 @@ impl Certificate {
     /// # Errors
     /// [`X509Error`].
     pub fn parse_pem(text: &str) -> Result<Self, X509Error> {
-        Self::parse_pem_chain(text)?.into_iter().next().ok_or(X509Error::NoPem)
+        Self::parse_pem_chain(text)?
+            .into_iter()
+            .next()
+            .ok_or(X509Error::NoPem)
     }
 
     /// Reads all PEM `CERTIFICATE` blocks, in order.
@@ -176,7 +179,10 @@ impl Certificate {
     /// Value of the extension with the dotted `oid`.
     #[must_use]
     pub fn extension(&self, oid: &str) -> Option<&[u8]> {
-        self.extensions.iter().find(|(id, _)| id == oid).map(|(_, value)| value.as_slice())
+        self.extensions
+            .iter()
+            .find(|(id, _)| id == oid)
+            .map(|(_, value)| value.as_slice())
     }
 
     /// Whether basic constraints say that this is a certification authority.
@@ -192,13 +198,23 @@ impl Certificate {
     pub fn verify_signature_by(&self, issuer: &VerifyingKey) -> Result<(), X509Error> {
         let certificate = parse_der(&self.der)?;
         let signed = certificate.tbs_certificate.as_ref();
-        verify_signed(issuer, &certificate.signature_algorithm, signed, &certificate.signature_value.data)
+        verify_signed(
+            issuer,
+            &certificate.signature_algorithm,
+            signed,
+            &certificate.signature_value.data,
+        )
     }
 }
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Certificate({:?}, {})", self.common_name, crate::digest::sha256(&self.der))
+        write!(
+            f,
+            "Certificate({:?}, {})",
+            self.common_name,
+            crate::digest::sha256(&self.der)
+        )
     }
 }
 
@@ -224,7 +240,12 @@ impl Csr {
         }
         let info = &request.certification_request_info;
         let key = VerifyingKey::from_spki_der(info.subject_pki.raw).map_err(|_| X509Error::Unsupported)?;
-        verify_signed(&key, &request.signature_algorithm, info.raw, &request.signature_value.data)?;
+        verify_signed(
+            &key,
+            &request.signature_algorithm,
+            info.raw,
+            &request.signature_value.data,
+        )?;
 
         let mut names = Names::default();
         for extension in request.requested_extensions().into_iter().flatten() {
@@ -232,7 +253,10 @@ impl Csr {
                 names = read_names(&asked.general_names)?;
             }
         }
-        Ok(Self { spki: key.spki_der().to_vec(), names })
+        Ok(Self {
+            spki: key.spki_der().to_vec(),
+            names,
+        })
     }
 
     /// The key that the request was signed with, as DER SubjectPublicKeyInfo.
@@ -251,7 +275,10 @@ impl Csr {
 /// PEM with line feeds, as OpenSSL and Go write it.
 #[must_use]
 pub fn encode_pem(block: &pem::Pem) -> String {
-    pem::encode_config(block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
+    pem::encode_config(
+        block,
+        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+    )
 }
 
 fn parse_der(der: &[u8]) -> Result<X509Certificate<'_>, X509Error> {
@@ -259,7 +286,11 @@ fn parse_der(der: &[u8]) -> Result<X509Certificate<'_>, X509Error> {
         return Err(X509Error::TooLong);
     }
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| X509Error::Malformed)?;
-    if rest.is_empty() { Ok(certificate) } else { Err(X509Error::Malformed) }
+    if rest.is_empty() {
+        Ok(certificate)
+    } else {
+        Err(X509Error::Malformed)
+    }
 }
 
 fn verify_signed(

@@ -3,8 +3,8 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
+    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, UnparsedPublicKey,
 };
 use aws_lc_rs::{digest, rand};
 use zeroize::Zeroizing;
@@ -27,16 +27,26 @@ impl Sha256 {
     }
 
     pub(crate) fn finish(self) -> [u8; 32] {
-        self.0.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+        self.0
+            .finish()
+            .as_ref()
+            .try_into()
+            .expect("SHA-256 gives 32 bytes")
     }
 }
 
 pub(crate) fn sha384(data: &[u8]) -> [u8; 48] {
-    digest::digest(&digest::SHA384, data).as_ref().try_into().expect("SHA-384 gives 48 bytes")
+    digest::digest(&digest::SHA384, data)
+        .as_ref()
+        .try_into()
+        .expect("SHA-384 gives 48 bytes")
 }
 
 pub(crate) fn sha512(data: &[u8]) -> [u8; 64] {
-    digest::digest(&digest::SHA512, data).as_ref().try_into().expect("SHA-512 gives 64 bytes")
+    digest::digest(&digest::SHA512, data)
+        .as_ref()
+        .try_into()
+        .expect("SHA-512 gives 64 bytes")
 }
 
 struct Length(usize);
@@ -50,7 +60,9 @@ impl KeyType for Length {
 pub(crate) fn hkdf_sha256(ikm: &[u8], salt: &[u8], info: &[u8], out: &mut [u8]) {
     let key = Salt::new(HKDF_SHA256, salt).extract(ikm);
     let info = [info];
-    let expanded = key.expand(&info, Length(out.len())).expect("the caller checked the length");
+    let expanded = key
+        .expand(&info, Length(out.len()))
+        .expect("the caller checked the length");
     expanded.fill(out).expect("the length is the one just given");
 }
 
@@ -58,7 +70,9 @@ pub(crate) struct Aead(LessSafeKey);
 
 impl Aead {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
-        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("the key has 32 bytes")))
+        Self(LessSafeKey::new(
+            UnboundKey::new(&AES_256_GCM, key).expect("the key has 32 bytes"),
+        ))
     }
 
     pub(crate) fn seal(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], buffer: &mut [u8]) -> [u8; TAG_BYTES] {
@@ -89,7 +103,13 @@ impl Aead {
         plaintext: &mut [u8],
     ) -> Result<(), AeadError> {
         self.0
-            .open_separate_gather(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), ciphertext, tag, plaintext)
+            .open_separate_gather(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(aad),
+                ciphertext,
+                tag,
+                plaintext,
+            )
             .map_err(|_| AeadError)
     }
 }
@@ -99,7 +119,9 @@ pub(crate) fn ecdsa_verify(curve: Curve, point: &[u8], message: &[u8], signature
         Curve::P256 => &ECDSA_P256_SHA256_ASN1,
         Curve::P384 => &ECDSA_P384_SHA384_ASN1,
     };
-    UnparsedPublicKey::new(algorithm, point).verify(message, signature).is_ok()
+    UnparsedPublicKey::new(algorithm, point)
+        .verify(message, signature)
+        .is_ok()
 }
 
 pub(crate) struct EcdsaKey(EcdsaKeyPair);
@@ -125,7 +147,10 @@ impl EcdsaKey {
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let signature = self.0.sign(&rand::SystemRandom::new(), message);
-        signature.expect("signing needs nothing but randomness").as_ref().to_vec()
+        signature
+            .expect("signing needs nothing but randomness")
+            .as_ref()
+            .to_vec()
     }
 }
 

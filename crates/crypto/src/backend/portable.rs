@@ -32,7 +32,9 @@ pub(crate) fn sha512(data: &[u8]) -> [u8; 64] {
 }
 
 pub(crate) fn hkdf_sha256(ikm: &[u8], salt: &[u8], info: &[u8], out: &mut [u8]) {
-    hkdf::Hkdf::<sha2::Sha256>::new(Some(salt), ikm).expand(info, out).expect("the caller checked the length");
+    hkdf::Hkdf::<sha2::Sha256>::new(Some(salt), ikm)
+        .expand(info, out)
+        .expect("the caller checked the length");
 }
 
 pub(crate) struct Aead(Box<Aes256Gcm>);
@@ -55,7 +57,9 @@ impl Aead {
     ) -> Result<&'a mut [u8], AeadError> {
         let (text, tag) = buffer.split_last_chunk_mut::<TAG_BYTES>().ok_or(AeadError)?;
         let tag = *tag;
-        self.0.decrypt_in_place_detached(nonce.into(), aad, text, (&tag).into()).map_err(|_| AeadError)?;
+        self.0
+            .decrypt_in_place_detached(nonce.into(), aad, text, (&tag).into())
+            .map_err(|_| AeadError)?;
         Ok(text)
     }
 
@@ -68,7 +72,9 @@ impl Aead {
         plaintext: &mut [u8],
     ) -> Result<(), AeadError> {
         plaintext.copy_from_slice(ciphertext);
-        self.0.decrypt_in_place_detached(nonce.into(), aad, plaintext, tag.into()).map_err(|_| AeadError)
+        self.0
+            .decrypt_in_place_detached(nonce.into(), aad, plaintext, tag.into())
+            .map_err(|_| AeadError)
     }
 }
 
