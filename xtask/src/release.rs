@@ -4,12 +4,7 @@
 //! the simulator (or the e2e tests) would switch the software platform on in all of them. A search that finds nothing
 //! proves something only if it would find it: the demo's build of the same programs is searched first, and must answer.
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -34,8 +29,14 @@ const SIMULATED: [&str; 4] = [
     "strongroom-simulator",
 ];
 
-/// What the code of the software platform carries into each program that links it.
-const MARKER: &str = "strongroom-simulation-platform";
+/// What the code of the software platform carries into each program that links it: text of its own, the label it signs
+/// under, its symbols (while they are not stripped), its file names (in the places where it could panic).
+const MARKERS: [&str; 4] = [
+    "strongroom-simulation-platform",
+    concat!("strong", "room/v1/software/evidence"),
+    "8platform8software",
+    "src/platform/software/",
+];
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let profile = profile(arguments)?;
@@ -93,13 +94,17 @@ fn build(profile: &str) -> Result<()> {
     cargo::must(&mut command)
 }
 
-fn holds_marker(program: &Path) -> Result<bool> {
+fn markers(program: &Path) -> Result<Vec<&'static str>> {
     let bytes = fs::read(program).with_context(|| format!("could not read {}", program.display()))?;
-    Ok(holds(&bytes, MARKER.as_bytes()))
+    Ok(markers_in(&bytes))
 }
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+fn markers_in(bytes: &[u8]) -> Vec<&'static str> {
+    let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    MARKERS
+        .into_iter()
+        .filter(|marker| holds(marker.as_bytes()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -107,12 +112,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_marker_is_found_anywhere_and_only_whole() {
+    fn each_marker_is_found_anywhere_and_only_whole() {
         let program = |middle: &str| [&[0_u8, 255, 7][..], middle.as_bytes(), &[0, 1]].concat();
-        assert!(holds(&program(MARKER), MARKER.as_bytes()));
-        assert!(holds(MARKER.as_bytes(), MARKER.as_bytes()));
-        assert!(!holds(&program(&MARKER[1..]), MARKER.as_bytes()));
-        assert!(!holds(b"", MARKER.as_bytes()));
+        for marker in MARKERS {
+            assert_eq!(markers_in(&program(marker)), [marker]);
+            assert_eq!(markers_in(marker.as_bytes()), [marker]);
+            assert!(markers_in(&program(&marker[1..])).is_empty());
+        }
+        assert!(markers_in(b"").is_empty());
     }
 
     #[test]
