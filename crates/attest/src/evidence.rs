@@ -13,7 +13,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Protection};
 use crate::platform::{self, Platform};
 use crate::report::Report;
 use crate::verify::Context;
@@ -35,6 +35,8 @@ pub(crate) trait PlatformEvidence: fmt::Debug + Send + Sync {
     fn body(&self) -> &[u8];
     /// The report data that the platform signed, as the evidence states it.
     fn report_data(&self) -> &[u8; 64];
+    /// What the platform protects from, were the evidence genuine: reports say it in words from their first line.
+    fn protection(&self) -> Protection;
     /// Steps 3 to 6 of [`crate::verify`]. Makes claims even when a check failed: the caller hands none on then.
     fn verify(&self, context: &Context<'_>, report: &mut Report) -> Option<Claims>;
 }

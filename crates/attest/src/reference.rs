@@ -318,7 +318,11 @@ pub fn verify_against(
         }
     }
     Err(furthest.unwrap_or_else(|| {
-        let mut report = Report::new(binding.subject(), evidence.platform());
+        let mut report = Report::new(
+            binding.subject(),
+            evidence.platform(),
+            evidence.inner().protection(),
+        );
         let accepted: Vec<_> = entries.iter().map(ReferenceValues::platform).collect();
         report.fail(step::PLATFORM, any_of(&accepted), evidence.platform().name());
         VerifyError::of(&report)

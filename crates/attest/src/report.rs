@@ -133,11 +133,11 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(subject: Subject, platform: Platform) -> Self {
+    pub(crate) fn new(subject: Subject, platform: Platform, protection: Protection) -> Self {
         Self {
             subject,
             platform: Some(platform),
-            protection: None,
+            protection: Some(protection),
             checks: Vec::with_capacity(16),
         }
     }
@@ -210,10 +210,6 @@ impl Report {
             .iter()
             .filter(|check| matches!(check.outcome, Outcome::Passed { .. }))
             .count()
-    }
-
-    pub(crate) fn protects(&mut self, protection: Protection) {
-        self.protection = Some(protection);
     }
 
     pub(crate) fn pass(&mut self, step: Step, found: impl Into<String>) {

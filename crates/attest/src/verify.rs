@@ -80,7 +80,11 @@ pub fn verify(
     binding: &Binding,
     now: UnixTime,
 ) -> Result<Verified, VerifyError> {
-    let mut report = Report::new(binding.subject(), evidence.platform());
+    let mut report = Report::new(
+        binding.subject(),
+        evidence.platform(),
+        evidence.inner().protection(),
+    );
     report.pass(
         step::FORM,
         format!("an envelope of {} bytes", evidence.to_bytes().len()),

@@ -11,7 +11,7 @@ use strongroom_crypto::sign::VerifyingKey;
 use strongroom_crypto::time::UnixTime;
 use strongroom_crypto::x509::Certificate;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Protection};
 use crate::evidence::{ParseError, PlatformEvidence};
 use crate::platform::Platform;
 use crate::report::Report;
@@ -149,6 +149,10 @@ impl PlatformEvidence for SoftwareEvidence {
 
     fn report_data(&self) -> &[u8; 64] {
         &self.statement.report_data
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Simulated
     }
 
     fn verify(&self, context: &Context<'_>, report: &mut Report) -> Option<Claims> {

@@ -19,7 +19,6 @@ pub(super) fn verify(
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Claims> {
-    report.protects(Protection::Simulated);
     let root = check_root(evidence, context, report); // 3
     check_validity(evidence, root, context, report); // 4
     check_signature(evidence, report); // 5
