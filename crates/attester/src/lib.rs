@@ -1,1 +1,13 @@
-//! Collects evidence and seals keys: the only crate that touches attestation devices, sockets and counters.
+//! Collects evidence and seals keys: the only crate that touches attestation devices, sockets of a platform and its
+//! counters. Each platform implements [`Attester`]; [`detect`] finds the one that this machine has, and never falls back
+//! to one that protects less.
+
+mod attester;
+pub mod contract;
+mod detect;
+mod error;
+pub mod platform;
+
+pub use attester::{Attester, CounterName, NotACounterName, SealPolicy};
+pub use detect::{LOOKED_FOR, TeeChoice, detect};
+pub use error::AttesterError;

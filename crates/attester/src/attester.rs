@@ -1,0 +1,92 @@
+//! What a platform does for the program that runs on it (the Attester of RFC 9334, and sealing).
+
+use std::fmt;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use strongroom_attest::{Evidence, Platform, Protection};
+use strongroom_crypto::secret::SealKey;
+
+use crate::error::AttesterError;
+
+/// A platform, as the program that runs on it sees it.
+#[async_trait]
+pub trait Attester: fmt::Debug + Send + Sync {
+    /// The platform.
+    fn platform(&self) -> Platform;
+
+    /// What the platform protects the program from; shown in words wherever a status is shown.
+    fn protection(&self) -> Protection;
+
+    /// Fresh evidence of this program with these 64 bytes in it, which come of [`strongroom_attest::Binding`]. A
+    /// launcher hands in the bytes of its workload description; the platform or the launcher's own measurement makes
+    /// their digest part of the evidence.
+    ///
+    /// # Errors
+    /// [`AttesterError`].
+    async fn evidence(
+        &self,
+        report_data: &[u8; 64],
+        description: Option<&[u8]>,
+    ) -> Result<Evidence, AttesterError>;
+
+    /// The key that only this program gets, on this machine, with the same debug and simulation flags.
+    ///
+    /// # Errors
+    /// [`AttesterError`].
+    async fn seal_key(&self, policy: SealPolicy) -> Result<SealKey, AttesterError>;
+
+    /// The value of this program's monotonic counter: 0 before its first step.
+    ///
+    /// # Errors
+    /// [`AttesterError`].
+    async fn counter_read(&self, name: &CounterName) -> Result<u64, AttesterError>;
+
+    /// One step of this program's monotonic counter. Returns the value after it, once it can no longer be undone.
+    ///
+    /// # Errors
+    /// [`AttesterError`].
+    async fn counter_advance(&self, name: &CounterName) -> Result<u64, AttesterError>;
+}
+
+/// What a sealing key hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SealPolicy {
+    /// The program's measurement: an update of the program gets another key.
+    Measurement,
+}
+
+/// The name of a monotonic counter: 1 to 64 lower-case letters, digits, `-`, `_` and `.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CounterName(String);
+
+/// A text names no counter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a counter's name is 1 to 64 lower-case letters, digits, `-`, `_` and `.`")]
+pub struct NotACounterName;
+
+impl CounterName {
+    /// Longest name, in bytes.
+    pub const BYTES_MAX: usize = 64;
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CounterName {
+    type Err = NotACounterName;
+
+    fn from_str(name: &str) -> Result<Self, NotACounterName> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+        let good = !name.is_empty() && name.len() <= Self::BYTES_MAX && name.bytes().all(allowed);
+        if good {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NotACounterName)
+        }
+    }
+}

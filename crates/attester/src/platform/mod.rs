@@ -1,0 +1,4 @@
+//! The platforms, one attester each.
+
+#[cfg(feature = "simulation")]
+pub mod software;
