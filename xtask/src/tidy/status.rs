@@ -1,54 +1,73 @@
-//! `docs/status.md` says which test shows which promise. A test that was renamed or never written would make that page a
-//! lie, so each name on it must be found.
+//! Pages say which test shows which promise. A test that was renamed or never written would make them lie, so each name
+//! on them must be found.
 //!
-//! Rows read `| bullet | tests |`. The second cell holds names in backticks: `path/to/file.rs::name` (in that file),
-//! `a::path::to::name` (in any file), `ci:STAGE` (a stage of `.ci/run`). A dash says that there is none yet.
+//! It reads every table whose last column is headed `test`. A cell there holds names in backticks:
+//! `path/to/file.rs::name` (in that file), `a::path::to::name` (in any file), `ci:STAGE` (a stage of `.ci/run`),
+//! `file.rs::compile_fail` (a doctest that must not compile). A dash says that there is none yet.
 
 use super::{
     Finding,
     tree::{File, Tree},
 };
 
-const PAGE: &str = "docs/status.md";
+const PAGES: [&str; 2] = ["docs/status.md", "SECURITY.md"];
 const CI: &str = ".ci/run";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(page) = tree.file(PAGE) else {
+    PAGES
+        .into_iter()
+        .flat_map(|page| check_page(tree, page))
+        .collect()
+}
+
+fn check_page(tree: &Tree, page: &str) -> Vec<Finding> {
+    let rows = tree.file(page).map(rows).unwrap_or_default();
+    if rows.is_empty() {
         return vec![Finding::new(
-            PAGE,
-            "is missing: it says which test shows which promise",
+            page,
+            "holds no table of promises with a column `test`",
         )];
-    };
+    }
     let mut findings = Vec::new();
-    let rows = page
-        .lines()
-        .filter_map(|(number, line)| Some((number, tests_of_row(line)?)));
     for (number, tests) in rows {
         let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
         if names.is_empty() && !matches!(tests, "–" | "-") {
             findings.push(Finding::at(
-                PAGE,
+                page,
                 number,
                 "name a test in backticks, or write – for none yet",
             ));
         }
         for name in names.into_iter().filter(|name| !exists(tree, name)) {
-            findings.push(Finding::at(PAGE, number, format!("there is no test `{name}`")));
+            findings.push(Finding::at(page, number, format!("there is no test `{name}`")));
         }
     }
     findings
 }
 
-/// The last cell of a table row with two cells or more; headings and rulers are no rows.
-fn tests_of_row(line: &str) -> Option<&str> {
-    let cells = line.trim().strip_prefix('|')?.strip_suffix('|')?;
-    let (bullet, tests) = cells.rsplit_once('|')?;
-    let (bullet, tests) = (bullet.trim(), tests.trim());
-    let no_row = bullet == "bullet"
-        || bullet
+/// Line and last cell of each row, in the tables whose last column is headed `test`.
+fn rows(page: &File) -> Vec<(usize, &str)> {
+    let mut rows = Vec::new();
+    let mut inside = false;
+    for (number, line) in page.lines() {
+        let Some(cells) = line
+            .trim()
+            .strip_prefix('|')
+            .and_then(|line| line.strip_suffix('|'))
+        else {
+            inside = false;
+            continue;
+        };
+        let cell = cells.rsplit('|').next().unwrap_or("").trim();
+        let ruler = cells
             .chars()
             .all(|character| matches!(character, '-' | ':' | '|' | ' '));
-    (!no_row).then_some(tests)
+        if inside && !ruler {
+            rows.push((number, cell));
+        }
+        inside |= cell == "test";
+    }
+    rows
 }
 
 fn exists(tree: &Tree, name: &str) -> bool {
@@ -105,13 +124,13 @@ mod tests {
 
     fn findings(cell: &str) -> usize {
         let page = format!("| bullet | test |\n|---|---|\n| a promise | {cell} |\n");
-        check(&Tree::of(&[
-            (PAGE, &page),
+        let tree = Tree::of(&[
+            (PAGES[0], &page),
             (CI, "stage demo 600 cargo demo\n"),
             ("crates/bundle/src/reader.rs", SOURCE),
             ("tests/reader/test_reader.py", "def test_opens(self):\n"),
-        ]))
-        .len()
+        ]);
+        check_page(&tree, PAGES[0]).len()
     }
 
     #[test]
@@ -135,7 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_page_is_found() {
-        assert_eq!(check(&Tree::of(&[])).len(), 1);
+    fn a_page_without_promises_is_found() {
+        let tree = Tree::of(&[(PAGES[0], "| bullet | tset |\n|---|---|\n| a | `b` |\n")]);
+        assert_eq!(check(&tree).len(), PAGES.len());
     }
 }
