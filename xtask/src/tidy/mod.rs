@@ -3,6 +3,7 @@
 
 mod absences;
 mod attributes;
+mod codes;
 mod danger;
 mod edges;
 mod hosts;
@@ -59,7 +60,7 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&House) -> Vec<Finding>;
 
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 14] = [
     ("edges", |house| edges::check(&house.metadata)),
     ("absences", |house| absences::check(&house.metadata)),
     ("lib doc", |house| lib_doc::check(&house.metadata, &house.tree)),
@@ -70,6 +71,7 @@ const RULES: [(&str, Rule); 13] = [
     ("attributes", |house| attributes::check(&house.tree)),
     ("stubs", |house| stubs::check(&house.tree)),
     ("danger", |house| danger::check(&house.tree)),
+    ("codes", |house| codes::check(&house.tree)),
     ("status", |house| status::check(&house.tree)),
     ("paths", |house| paths::check(&house.tree)),
     ("hosts", |house| hosts::check(&house.tree)),
