@@ -73,9 +73,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 /// Codes in string literals of the crates, each with a place where it stands.
 fn used(tree: &Tree) -> BTreeMap<&str, String> {
     let mut codes = BTreeMap::new();
+    // The command line has no codes of its own; where one stands there, the demo expects it of somebody.
+    let ours = |path: &str| path.starts_with("crates/") && !path.starts_with("crates/cli/");
     for file in tree
         .rust()
-        .filter(|file| file.path.starts_with("crates/") && !file.path.contains("/tests/"))
+        .filter(|file| ours(&file.path) && !file.path.contains("/tests/"))
     {
         // What only the unit tests write is an example of something wrong.
         let tests = file.text.find("#[cfg(test)]").unwrap_or(file.text.len());
