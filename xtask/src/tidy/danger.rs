@@ -1,21 +1,39 @@
-//! One crate decides what a TLS peer must prove. rustls keeps what can weaken that in modules called `danger`, so one
-//! search shows who uses them: `ratls` and nobody else.
+//! One crate decides what a TLS peer must prove. rustls keeps what can weaken that in modules called `danger`, and so
+//! does `ratls` with its one way to connect to somebody unknown: one search shows who uses either.
 
 use super::{Finding, tree::Tree};
 
+/// Opens rustls' own danger.
 const HOME: &str = "crates/ratls/";
-const WORDS: [&str; 2] = [concat!("::", "danger"), concat!(".", "dangerous()")];
+const OF_RUSTLS: [&str; 3] = [
+    concat!("client::", "danger"),
+    concat!("server::", "danger"),
+    concat!(".", "dangerous()"),
+];
+
+/// Connects to somebody unknown, and verifies evidence on that very connection before anything else.
+const MAY_CONNECT: [&str; 3] = [
+    "crates/client/src/deployment/",
+    "crates/launcher/src/",
+    "tests/e2e/",
+];
+const CONNECT: &str = concat!("connect_", "unverified");
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust().filter(|file| !file.path.starts_with(HOME)) {
+        let may_connect = MAY_CONNECT.iter().any(|place| file.path.starts_with(place));
         for (number, line) in file.lines() {
-            if WORDS.iter().any(|word| line.contains(word)) {
+            if OF_RUSTLS.iter().any(|word| line.contains(word)) {
                 findings.push(Finding::at(
                     &file.path,
                     number,
                     "only `ratls` opens rustls' danger modules",
                 ));
+            }
+            if !may_connect && line.contains(CONNECT) {
+                let text = format!("may not call `{CONNECT}`: who may stands in xtask/src/tidy/danger.rs");
+                findings.push(Finding::at(&file.path, number, text));
             }
         }
     }
@@ -28,12 +46,12 @@ mod tests {
 
     #[test]
     fn a_verifier_outside_ratls_is_found() {
+        let found = |path: &str, text: &str| check(&Tree::of(&[(path, text)])).len();
         let verifier = concat!("use rustls::client::", "danger::ServerCertVerifier;\n");
         let call = concat!(
             "    let config = builder.",
             "dangerous().with_custom_certificate_verifier(v);\n"
         );
-        let found = |path: &str, text: &str| check(&Tree::of(&[(path, text)])).len();
         assert_eq!(found("crates/client/src/predict.rs", verifier), 1);
         assert_eq!(found("crates/client/src/predict.rs", call), 1);
         assert_eq!(found("crates/ratls/src/client.rs", verifier), 0);
@@ -44,5 +62,15 @@ mod tests {
             ),
             0
         );
+    }
+
+    #[test]
+    fn a_connection_to_somebody_unknown_is_found_where_nobody_verifies() {
+        let found = |path: &str, text: &str| check(&Tree::of(&[(path, text)])).len();
+        let connect = concat!("let session = danger::connect_", "unverified(&target).await?;\n");
+        assert_eq!(found("crates/client/src/predict.rs", connect), 1);
+        assert_eq!(found("crates/coordinator/src/app/update.rs", connect), 1);
+        assert_eq!(found("crates/client/src/deployment/mod.rs", connect), 0);
+        assert_eq!(found("crates/launcher/src/coordinator.rs", connect), 0);
     }
 }
