@@ -1,5 +1,6 @@
 //! Every hash and derivation starts with a label, and all labels stand in one file: two of the same, or one written
-//! differently at its two ends, would be a hole that no test of either end sees.
+//! differently at its two ends, would be a hole that no test of either end sees. A known-answer test in `tests/` may
+//! write one out: it pins the bytes.
 
 use super::{Finding, tree::Tree};
 
@@ -13,7 +14,10 @@ const STARTS: [&str; 2] = [
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in tree.rust().filter(|file| file.path != HOME) {
+    for file in tree
+        .rust()
+        .filter(|file| file.path != HOME && !file.path.contains("/tests/"))
+    {
         for (number, line) in file.lines() {
             if STARTS.iter().any(|start| holds_label(line, start)) {
                 findings.push(Finding::at(&file.path, number, format!("labels stand in {HOME}")));
@@ -46,7 +50,8 @@ mod tests {
             ("crates/attest/src/binding.rs", label),
             ("crates/ratls/src/client.rs", exporter),
             ("crates/ratls/src/server.rs", prose),
-            ("crates/api/tests/codegen.rs", proto),
+            ("crates/api/build.rs", proto),
+            ("crates/attest/tests/known_answers.rs", label),
         ]);
         let places: Vec<_> = check(&tree).into_iter().map(|finding| finding.place).collect();
         assert_eq!(
