@@ -105,17 +105,25 @@ pub(super) fn parse(text: &str, environment: &Environment) -> Result<Location, S
         "az" => super::options::azure(&url, environment),
         #[cfg(feature = "http")]
         "http" | "https" => super::options::http(&url),
-        #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure", feature = "http")))]
-        scheme @ ("s3" | "gs" | "az" | "http" | "https") => {
-            let _ = environment;
-            Err(StoreError::Unsupported {
-                scheme: scheme.to_owned(),
-            })
-        }
+        #[cfg(not(feature = "s3"))]
+        "s3" => unsupported(&url, environment),
+        #[cfg(not(feature = "gcs"))]
+        "gs" => unsupported(&url, environment),
+        #[cfg(not(feature = "azure"))]
+        "az" => unsupported(&url, environment),
+        #[cfg(not(feature = "http"))]
+        "http" | "https" => unsupported(&url, environment),
         _ => Err(wrong(
             "known are paths, file://, s3://, gs://, az://, http:// and https://",
         )),
     }
+}
+
+#[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure", feature = "http")))]
+fn unsupported(url: &::url::Url, _: &Environment) -> Result<Location, StoreError> {
+    Err(StoreError::Unsupported {
+        scheme: url.scheme().to_owned(),
+    })
 }
 
 /// The URL without what might be a password in it.
