@@ -37,6 +37,8 @@ pub enum Usage {
     Authority,
     /// One end of a TLS connection: digital signature and key agreement, server and client.
     Leaf,
+    /// Signs statements and never speaks TLS: digital signature, no extended usage.
+    Statements,
 }
 
 /// What stands in a certificate.
@@ -82,6 +84,11 @@ impl Template {
             Usage::Leaf => {
                 params.is_ca = IsCa::ExplicitNoCa;
                 params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyAgreement];
+            }
+            Usage::Statements => {
+                params.is_ca = IsCa::ExplicitNoCa;
+                params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+                params.extended_key_usages.clear();
             }
         }
         params.custom_extensions = self

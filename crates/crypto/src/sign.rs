@@ -109,6 +109,16 @@ impl VerifyingKey {
         let good = backend::ecdsa_verify(self.curve, self.point(), message, signature);
         if good { Ok(()) } else { Err(BadSignature) }
     }
+
+    /// Checks a signature of a P-384 key over SHA-256 of `message`: MarbleRun's manifest signatures.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    #[cfg(feature = "fast")]
+    pub fn verify_p384_sha256(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        let good = self.curve == Curve::P384 && backend::verify_p384_sha256(self.point(), message, signature);
+        if good { Ok(()) } else { Err(BadSignature) }
+    }
 }
 
 impl fmt::Debug for VerifyingKey {
@@ -211,6 +221,16 @@ mod signing {
         pub fn sign(&self, message: &[u8]) -> Vec<u8> {
             self.key.sign(message)
         }
+
+        /// Signs SHA-256 of `message` with a P-384 key: the form of MarbleRun's manifest signatures, and of nothing of ours.
+        ///
+        /// # Panics
+        /// If the key is on another curve.
+        #[must_use]
+        pub fn sign_p384_sha256(&self, message: &[u8]) -> Vec<u8> {
+            assert_eq!(self.public.curve, Curve::P384, "the root key is on P-384");
+            self.key.sign_p384_sha256(message)
+        }
     }
 
     impl fmt::Debug for SigningKey {
@@ -239,6 +259,24 @@ mod tests {
             assert_eq!(again.spki_der(), key.spki_der());
             assert!(!format!("{key:?}").contains(&hex::encode(&key.to_pkcs8_der()[40..60])));
         }
+    }
+
+    #[test]
+    fn a_manifest_is_signed_over_sha256() {
+        let key = SigningKey::generate_p384();
+        let signature = key.sign_p384_sha256(b"manifest");
+        assert_eq!(
+            key.verifying_key().verify_p384_sha256(b"manifest", &signature),
+            Ok(())
+        );
+        assert_eq!(
+            key.verifying_key().verify_p384_sha256(b"manifesT", &signature),
+            Err(BadSignature)
+        );
+        assert_eq!(
+            key.verifying_key().verify(b"manifest", &signature),
+            Err(BadSignature)
+        );
     }
 
     #[test]

@@ -154,6 +154,30 @@ impl EcdsaKey {
     }
 }
 
+impl EcdsaKey {
+    /// ECDSA over SHA-256 whatever the curve, for P-384 keys: MarbleRun signs manifests so.
+    pub(crate) fn sign_p384_sha256(&self, message: &[u8]) -> Vec<u8> {
+        // A digest shorter than the group's order is the same number with zeros in front (FIPS 186-5 §6.4.1 step 2), so
+        // the digest that the library takes for a SHA-384 one is the SHA-256 one, padded to that length.
+        let mut padded = [0; 48];
+        padded[16..].copy_from_slice(digest::digest(&digest::SHA256, message).as_ref());
+        let padded = digest::Digest::import_less_safe(&padded, &digest::SHA384)
+            .expect("48 bytes are a SHA-384 digest");
+        self.0
+            .sign_digest(&padded)
+            .expect("signing needs nothing but randomness")
+            .as_ref()
+            .to_vec()
+    }
+}
+
+/// Checks what [`EcdsaKey::sign_p384_sha256`] makes.
+pub(crate) fn verify_p384_sha256(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&aws_lc_rs::signature::ECDSA_P384_SHA256_ASN1, point)
+        .verify(message, signature)
+        .is_ok()
+}
+
 fn signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
     match curve {
         Curve::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
