@@ -1,6 +1,6 @@
 //! From proven claims to leave to activate: the appraisal policy of the relying party.
 
-use strongroom_attest::{Appraised, Claims, ReferenceValues, Report, Verified, VerifyError};
+use strongroom_attest::{Appraised, Claims, ReferenceValues, Report, Subject, Verified, VerifyError};
 use strongroom_crypto::digest::Digest32;
 
 use crate::manifest::Manifest;
@@ -71,6 +71,14 @@ pub enum Refusal {
         /// The package that the marble names.
         package: PackageName,
     },
+    /// Evidence that was verified for a session of somebody else.
+    #[error("the evidence was verified as that of {verified}, not of marble {requested}")]
+    OtherSubject {
+        /// Whose it was when it was verified.
+        verified: Subject,
+        /// Whom it is to activate.
+        requested: MarbleType,
+    },
     /// Evidence that is not what the package wants.
     #[error(transparent)]
     Evidence(#[from] VerifyError),
@@ -90,6 +98,7 @@ impl Refusal {
         match self {
             Self::UnknownType { .. } => "marble.unknown_type",
             Self::Package { .. } => "marble.package",
+            Self::OtherSubject { .. } => strongroom_attest::code::BINDING.as_str(),
             Self::Evidence(error) => error.code().as_str(),
             Self::MaxActivations { .. } => "marble.max_activations",
         }
@@ -162,6 +171,17 @@ impl Manifest {
         let expectation = self.expectation(marble)?;
         let package = self.declared(marble)?.package.clone();
         let (claims, mut report) = verified.into_parts();
+        // Our binding names the type; MarbleRun's does not, and there any type of the package may be asked for.
+        match report.subject() {
+            Subject::Marble(name) if name == marble.as_str() => {}
+            Subject::MarbleRun => {}
+            other => {
+                return Err(Refusal::OtherSubject {
+                    verified: other.clone(),
+                    requested: marble.clone(),
+                });
+            }
+        }
         let appraised = expectation.appraise(&claims, &mut report)?;
         Ok(AttestationResult { package, appraised })
     }

@@ -1,12 +1,12 @@
 //! Rules across sections: every name refers to something, and nothing that is guarded can leak.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fields::Fields;
 use crate::manifest::Parts;
 use crate::marble::{Content, Marble};
 use crate::model::{Clients, Model};
-use crate::names::{MarbleType, RoleName};
+use crate::names::{MarbleType, RoleName, SecretName};
 use crate::problem::{Path, Problems, did_you_mean};
 use crate::secret::{Secret, SecretKind};
 use crate::template::{Function, Part, Place, Source, Template, Use};
@@ -141,9 +141,9 @@ fn marble_references(parts: &Parts, marble: &Marble, path: &Path, problems: &Pro
 }
 
 /// Secrets that an argument would name if arguments were templates, which they are not.
-pub(crate) fn argument_secrets(argument: &str) -> Vec<crate::names::SecretName> {
+pub(crate) fn argument_secrets(argument: &str) -> BTreeSet<SecretName> {
     if !argument.contains("{{") {
-        return Vec::new();
+        return BTreeSet::new();
     }
     [Place::File, Place::Env]
         .into_iter()
@@ -153,10 +153,7 @@ pub(crate) fn argument_secrets(argument: &str) -> Vec<crate::names::SecretName> 
 }
 
 /// Every secret that a marble gets by file, variable or model, each once.
-pub(crate) fn received(
-    parts: &Parts,
-    marble: &Marble,
-) -> std::collections::BTreeSet<crate::names::SecretName> {
+pub(crate) fn received(parts: &Parts, marble: &Marble) -> BTreeSet<SecretName> {
     let parameters = &marble.parameters;
     let contents = parameters.files.values().chain(parameters.env.values());
     let by_template = contents

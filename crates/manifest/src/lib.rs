@@ -19,7 +19,7 @@ mod json;
 mod manifest;
 pub mod marble;
 pub mod model;
-mod names;
+pub mod names;
 pub mod package;
 mod problem;
 pub mod secret;

@@ -127,7 +127,8 @@ pub(crate) fn read(top: &Fields<'_>) -> BTreeMap<PackageName, Package> {
 fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
     let fields = Fields::open(item.value, item.path.clone(), PACKAGE, problems);
     let before = problems.count();
-    let platform = read_platform(&fields);
+    let understood = read_platform(&fields);
+    let platform = understood.unwrap_or(Platform::Sgx);
     let mut reference = ReferenceFields::of(platform);
     reference.debug = fields.flag("Debug").unwrap_or(false);
     reference.roots = fields
@@ -137,7 +138,9 @@ fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
         .collect();
     reference.workloads = read_each(&fields, "Workloads", "workload digest");
     reference.protection = read_protection(&fields);
-    if platform == Platform::Sgx {
+    if understood.is_none() {
+        // Which fields belong here depends on what could not be read.
+    } else if platform == Platform::Sgx {
         read_sgx(&fields, &mut reference);
     } else {
         reference.measurements = read_each(&fields, "Measurements", "measurement");
@@ -149,7 +152,9 @@ fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
         }
     }
     let debug = reference.debug;
-    check_platform(&fields, platform, &reference);
+    if understood.is_some() {
+        check_platform(&fields, platform, &reference);
+    }
     let accepted_tcb_statuses = read_statuses(&fields);
     // What could not be read in full has been said; the rules would only say it again in other words.
     let reference = if problems.count() == before {
@@ -180,19 +185,20 @@ fn lower(fields: &Fields<'_>, reference: ReferenceFields) -> Option<ReferenceVal
     }
 }
 
-fn read_platform(fields: &Fields<'_>) -> Platform {
+fn read_platform(fields: &Fields<'_>) -> Option<Platform> {
     let Some(name) = fields.text_if_set("Platform") else {
-        return Platform::Sgx;
+        return Some(Platform::Sgx);
     };
-    name.parse().unwrap_or_else(|_| {
+    let platform = name.parse().ok();
+    if platform.is_none() {
         let known: Vec<&str> = Platform::ALL.iter().map(|platform| platform.name()).collect();
         let hint = did_you_mean(name, known.iter().copied())
             .unwrap_or_else(|| format!("known are {}", known.join(", ")));
         fields
             .problems()
             .check_hint(&fields.at("Platform"), format!("unknown platform: {name}"), hint);
-        Platform::Sgx
-    })
+    }
+    platform
 }
 
 fn read_sgx(fields: &Fields<'_>, reference: &mut ReferenceFields) {

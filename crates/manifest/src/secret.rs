@@ -37,7 +37,7 @@ pub enum SecretKind {
         /// The key to generate; an uploaded certificate may have another.
         key: CertificateKey,
         /// What the certificate says.
-        template: CertificateTemplate,
+        template: Box<CertificateTemplate>,
     },
 }
 
@@ -146,7 +146,7 @@ fn read_kind(fields: &Fields<'_>, shared: bool, user_defined: bool) -> SecretKin
             };
             SecretKind::Certificate {
                 key,
-                template: read_certificate(fields),
+                template: Box::new(read_certificate(fields)),
             }
         }
         other => {
