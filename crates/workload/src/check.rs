@@ -13,6 +13,13 @@ pub fn loads_code(name: &str) -> bool {
         )
 }
 
+/// Whether a text is an absolute path in one spelling only: no `.`, `..`, empty component, control character or trailing
+/// slash.
+#[must_use]
+pub fn is_plain_path(text: &str) -> bool {
+    path(text, Directory::No).is_ok()
+}
+
 /// An absolute path in one spelling only: no `.`, `..`, empty component or control character. `Directory` allows (and
 /// `File` refuses) a trailing slash.
 pub(crate) fn path(text: &str, may_be: Directory) -> Result<(), Problem> {

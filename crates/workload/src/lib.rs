@@ -20,7 +20,7 @@ mod error;
 mod json;
 mod reader;
 
-pub use check::loads_code;
+pub use check::{is_plain_path, loads_code};
 pub use description::{
     Argv, CoordinatorRule, Description, FORMAT, MaySet, Measured, PROVISION_DIR_DEFAULT, ReportData, SIZE_MAX,
 };

@@ -1,0 +1,162 @@
+//! What the coordinator certified, checked: it is our key, our type, our UUID, and it comes from the coordinator that
+//! was verified.
+
+use strongroom_crypto::sign::SigningKey;
+use strongroom_crypto::time::UnixTime;
+use strongroom_crypto::x509::Certificate;
+use strongroom_ratls::MARBLE_TYPE_OID;
+
+/// A marble's identity. [`Credentials::check`] is the only way to one.
+#[derive(Debug)]
+pub struct Credentials {
+    key: SigningKey,
+    chain_pem: String,
+    leaf: Certificate,
+    marble_root: Certificate,
+    coordinator_root: Certificate,
+}
+
+/// What the coordinator returned, as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Returned<'a> {
+    /// PEM: leaf, then intermediate.
+    pub chain: &'a [u8],
+    /// PEM of the marble root.
+    pub marble_root: &'a [u8],
+    /// PEM of the coordinator's root.
+    pub coordinator_root: &'a [u8],
+}
+
+/// What the certificate has to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The marble type.
+    pub marble_type: &'a str,
+    /// The UUID.
+    pub uuid: &'a str,
+    /// The root that the coordinator's evidence named; `None` where the description does not verify the coordinator.
+    pub verified_root: Option<&'a Certificate>,
+    /// Now.
+    pub now: UnixTime,
+}
+
+/// A certificate that is not what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the coordinator's certificate for this workload is refused: {0}")]
+pub struct CredentialsError(pub &'static str);
+
+impl Credentials {
+    /// Checks what was returned for `key`.
+    ///
+    /// # Errors
+    /// [`CredentialsError`] with the first thing that is wrong.
+    pub fn check(
+        returned: Returned<'_>,
+        key: SigningKey,
+        asked: Asked<'_>,
+    ) -> Result<Self, CredentialsError> {
+        let chain_pem = text(returned.chain)?;
+        let chain = Certificate::parse_pem_chain(chain_pem)
+            .map_err(|_| CredentialsError("the chain cannot be read"))?;
+        let [leaf, intermediate] = chain.as_slice() else {
+            return Err(CredentialsError(
+                "the chain is not a leaf and an intermediate certificate",
+            ));
+        };
+        let marble_root = certificate(returned.marble_root, "the marble root cannot be read")?;
+        let coordinator_root = certificate(returned.coordinator_root, "the coordinator root cannot be read")?;
+        let require = |holds: bool, otherwise| {
+            if holds {
+                Ok(())
+            } else {
+                Err(CredentialsError(otherwise))
+            }
+        };
+
+        require(
+            asked
+                .verified_root
+                .is_none_or(|verified| verified.der() == coordinator_root.der()),
+            "its root is not the one in the coordinator's evidence",
+        )?;
+        require(
+            signed(intermediate, &coordinator_root),
+            "the intermediate is not signed by the coordinator's root",
+        )?;
+        require(
+            intermediate.spki_der() == marble_root.spki_der(),
+            "the marble root has another key than the intermediate",
+        )?;
+        require(
+            intermediate.is_ca() && marble_root.is_ca(),
+            "its issuer is no certification authority",
+        )?;
+        require(
+            signed(leaf, &marble_root),
+            "the leaf is not signed by the marble root",
+        )?;
+        require(leaf.spki_der() == key.spki_der(), "it certifies another key")?;
+        require(
+            leaf.extension(MARBLE_TYPE_OID) == Some(asked.marble_type.as_bytes()),
+            "it names another marble type",
+        )?;
+        require(leaf.subject_cn() == Some(asked.uuid), "it names another UUID")?;
+        require(leaf.is_valid_at(asked.now), "it is not valid now")?;
+        Ok(Self {
+            leaf: leaf.clone(),
+            chain_pem: chain_pem.to_owned(),
+            key,
+            marble_root,
+            coordinator_root,
+        })
+    }
+
+    /// The private key of the leaf.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The leaf certificate.
+    #[must_use]
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// PEM of leaf and intermediate.
+    #[must_use]
+    pub fn chain_pem(&self) -> &str {
+        &self.chain_pem
+    }
+
+    /// The marble root.
+    #[must_use]
+    pub fn marble_root(&self) -> &Certificate {
+        &self.marble_root
+    }
+
+    /// The coordinator's root.
+    #[must_use]
+    pub fn coordinator_root(&self) -> &Certificate {
+        &self.coordinator_root
+    }
+}
+
+fn signed(certificate: &Certificate, issuer: &Certificate) -> bool {
+    issuer
+        .verifying_key()
+        .is_ok_and(|key| certificate.verify_signature_by(&key).is_ok())
+}
+
+fn certificate(pem: &[u8], unreadable: &'static str) -> Result<Certificate, CredentialsError> {
+    Certificate::parse_pem(text(pem)?).map_err(|_| CredentialsError(unreadable))
+}
+
+fn text(pem: &[u8]) -> Result<&str, CredentialsError> {
+    if pem.len() > PEM_BYTES_MAX {
+        return Err(CredentialsError("it is too long"));
+    }
+    std::str::from_utf8(pem).map_err(|_| CredentialsError("it is no PEM"))
+}
+
+const PEM_BYTES_MAX: usize = 256 << 10;
