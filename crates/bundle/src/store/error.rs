@@ -114,6 +114,23 @@ impl StoreError {
         }
     }
 
+    /// Requests that are about no single object come without their meaning, and the type that holds the status is not
+    /// public: what is left is its text.
+    fn answered(place: String, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let text = chain(source.as_ref());
+        let status = |code: &str| text.contains(&format!("status code: {code}"));
+        if status("401") || status("403") {
+            Self::Denied {
+                place,
+                why: said(source.as_ref()),
+            }
+        } else if status("404") {
+            Self::NotFound { place }
+        } else {
+            Self::Failed { place, source }
+        }
+    }
+
     pub(crate) fn remote(place: &str, error: object_store::Error) -> Self {
         let place = place.to_owned();
         match error {
@@ -123,7 +140,7 @@ impl StoreError {
                 place,
                 why: said(source.as_ref()),
             },
-            object_store::Error::Generic { source, .. } => Self::Failed { place, source },
+            object_store::Error::Generic { source, .. } => Self::answered(place, source),
             other => Self::Failed {
                 place,
                 source: Box::new(other),
