@@ -61,11 +61,18 @@ impl Authority {
     /// # Errors
     /// [`IssueError`] when a name cannot stand in a certificate.
     pub fn found(names: &Names, now: UnixTime, random: &dyn Random) -> Result<Self, IssueError> {
-        let (root_key, intermediate_key, log_key) =
-            (SigningKey::generate_p384(), SigningKey::generate_p384(), SigningKey::generate_p384());
+        let (root_key, intermediate_key, log_key) = (
+            SigningKey::generate_p384(),
+            SigningKey::generate_p384(),
+            SigningKey::generate_p384(),
+        );
         let template = |name: &str, usage| Template {
             common_name: name.to_owned(),
-            names: if usage == Usage::Authority { names.clone() } else { Names::default() },
+            names: if usage == Usage::Authority {
+                names.clone()
+            } else {
+                Names::default()
+            },
             not_before: now.minus(EARLY_SECONDS),
             not_after: now.plus(AUTHORITY_SECONDS),
             usage,
@@ -76,8 +83,17 @@ impl Authority {
         let below = template(INTERMEDIATE_NAME, Usage::Authority);
         let intermediate = by_root.issue(&below, intermediate_key.spki_der(), random)?;
         let marble_root = issue::self_signed(&below, &intermediate_key, random)?;
-        let log_certificate = by_root.issue(&template(LOG_NAME, Usage::Statements), log_key.spki_der(), random)?;
-        Ok(Self { root_key, root, intermediate_key, intermediate, marble_root, log_key, log_certificate })
+        let log_certificate =
+            by_root.issue(&template(LOG_NAME, Usage::Statements), log_key.spki_der(), random)?;
+        Ok(Self {
+            root_key,
+            root,
+            intermediate_key,
+            intermediate,
+            marble_root,
+            log_key,
+            log_certificate,
+        })
     }
 
     /// The root certificate: the identity of the REST port.
@@ -99,7 +115,13 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueError`].
-    pub fn leaf(&self, leaf: Leaf<'_>, spki: &[u8], now: UnixTime, random: &dyn Random) -> Result<Certificate, IssueError> {
+    pub fn leaf(
+        &self,
+        leaf: Leaf<'_>,
+        spki: &[u8],
+        now: UnixTime,
+        random: &dyn Random,
+    ) -> Result<Certificate, IssueError> {
         let template = Template {
             common_name: leaf.uuid.to_owned(),
             names: leaf.names,
@@ -120,8 +142,14 @@ impl Authority {
 /// Names of the coordinator: DNS names first, then loopback addresses, then the other addresses, as MarbleRun orders them.
 pub fn coordinator_names<'a>(configured: impl IntoIterator<Item = &'a str>) -> Names {
     let mut names = Names::default();
-    names.ip.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
-    for name in configured.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
+    names
+        .ip
+        .extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    for name in configured
+        .into_iter()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
         match name.parse::<IpAddr>() {
             Ok(address) if names.ip.contains(&address) => {}
             Ok(address) => names.ip.push(address),
