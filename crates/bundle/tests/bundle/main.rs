@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod fuzz_replay;
+#[cfg(feature = "http")]
+mod http;
+mod python_reader;
 mod refusals;
 mod rewrap;
 mod round_trip;
