@@ -1,0 +1,170 @@
+//! What runs a model. An engine takes the files of a model from memory and gives something that can be called.
+//!
+//! Engines know no network, no key and no version: those are settled before an engine sees a byte. A further engine
+//! implements [`Engine`] and [`Executable`], passes `contract::check`, and is listed in [`embedded`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strongroom_api::serving::{DataType, PREDICT_METHOD, SignatureDef, TensorInfo, TensorShapeProto};
+use strongroom_api::serving::{tensor_info::Encoding, tensor_shape_proto::Dim};
+
+use crate::error::RequestError;
+use crate::model::files::ModelFiles;
+use crate::tensor::{Tensor, proto};
+
+mod call;
+pub mod contract;
+pub mod operators;
+mod onnx;
+pub mod rten;
+
+pub use onnx::{OnnxError, is_onnx};
+
+/// Something that can load models of some kind.
+pub trait Engine: Send + Sync {
+    /// Its name in logs.
+    fn name(&self) -> &'static str;
+
+    /// Whether the files look like a model of its kind; reads names and first bytes only.
+    fn takes(&self, files: &ModelFiles) -> bool;
+
+    /// Checks the model against what may run here, then makes it callable.
+    ///
+    /// # Errors
+    /// On a malformed model, on operators outside the allow list, and on what the engine cannot do.
+    fn load(&self, files: ModelFiles) -> Result<Arc<dyn Executable>, EngineError>;
+}
+
+/// A loaded model. Calls may come from several threads at once and leave nothing behind for the next.
+pub trait Executable: Send + Sync {
+    /// How it can be called.
+    fn signatures(&self) -> &BTreeMap<String, Signature>;
+
+    /// Runs it once, on the calling thread. The call was checked against the signature.
+    ///
+    /// # Errors
+    /// When the inputs do not fit the model, or the engine fails.
+    fn run(&self, call: Call) -> Result<BTreeMap<String, Tensor>, RequestError>;
+}
+
+/// One call of a signature. [`Call::new`] makes it.
+#[derive(Debug)]
+pub struct Call {
+    /// Every input of the signature, by alias.
+    pub inputs: BTreeMap<String, Tensor>,
+    /// Aliases of the outputs to compute; at least one.
+    pub outputs: Vec<String>,
+}
+
+/// What one way to call a model takes and gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signature {
+    /// Inputs by alias.
+    pub inputs: BTreeMap<String, TensorSpec>,
+    /// Outputs by alias.
+    pub outputs: BTreeMap<String, TensorSpec>,
+    /// What kind of call it is meant for.
+    pub method_name: String,
+    /// Values of inputs that a gRPC request may leave out.
+    pub defaults: BTreeMap<String, Tensor>,
+}
+
+/// Declaration of one input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// The tensor's name inside the graph.
+    pub name: String,
+    /// Element type.
+    pub dtype: DataType,
+    /// Sizes, `None` where they may vary; `None` as a whole where even their number may.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+/// Why a model was not loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The files are not a model that can be read.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The engine itself refuses the model.
+    #[error("{engine} cannot load the model")]
+    Engine {
+        /// Name of the engine.
+        engine: &'static str,
+        /// Its reason.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The engine holds no elements of this type.
+    #[error("{tensor} has element type {dtype}, which {engine} cannot hold")]
+    ElementType {
+        /// Name of the engine.
+        engine: &'static str,
+        /// The input or output.
+        tensor: String,
+        /// Its type.
+        dtype: String,
+    },
+}
+
+impl EngineError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Onnx(error) => error.code(),
+            Self::Engine { .. } => "model.engine",
+            Self::ElementType { .. } => "model.element_type",
+        }
+    }
+}
+
+/// Engines that are part of this program.
+#[must_use]
+pub fn embedded() -> Vec<Arc<dyn Engine>> {
+    vec![Arc::new(rten::Rten)]
+}
+
+impl Signature {
+    /// A signature for `Predict`.
+    #[must_use]
+    pub fn predict(inputs: BTreeMap<String, TensorSpec>, outputs: BTreeMap<String, TensorSpec>) -> Self {
+        Self { inputs, outputs, method_name: PREDICT_METHOD.to_owned(), defaults: BTreeMap::new() }
+    }
+
+    /// As metadata shows it.
+    #[must_use]
+    pub fn to_proto(&self) -> SignatureDef {
+        let infos = |specs: &BTreeMap<String, TensorSpec>| {
+            specs.iter().map(|(alias, spec)| (alias.clone(), spec.to_proto())).collect()
+        };
+        let encode = |(alias, tensor): (&String, &Tensor)| {
+            (alias.clone(), proto::encode(tensor.clone(), proto::Encoding::Typed))
+        };
+        SignatureDef {
+            inputs: infos(&self.inputs),
+            outputs: infos(&self.outputs),
+            method_name: self.method_name.clone(),
+            defaults: self.defaults.iter().map(encode).collect(),
+        }
+    }
+}
+
+impl TensorSpec {
+    fn to_proto(&self) -> TensorInfo {
+        let dim = |size: &Option<usize>| Dim {
+            size: size.and_then(|size| i64::try_from(size).ok()).unwrap_or(-1),
+            name: String::new(),
+        };
+        TensorInfo {
+            encoding: Some(Encoding::Name(self.name.clone())),
+            dtype: self.dtype.into(),
+            tensor_shape: Some(TensorShapeProto {
+                dim: self.shape.iter().flatten().map(dim).collect(),
+                unknown_rank: self.shape.is_none(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Models: where they lie, what opens them, which versions are served.
+
+pub mod bundle;
+pub mod files;
+pub mod keys;
+pub mod load;
+pub mod plain;
+pub mod plan;
+pub mod reference;
+pub mod registry;
+
+pub use files::ModelFiles;
+pub use plan::{ModelPlan, Source};
+pub use registry::{Models, Servable, State};

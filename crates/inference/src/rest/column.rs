@@ -1,0 +1,232 @@
+//! One input of a REST request: nested lists of JSON to the elements of a tensor.
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use strongroom_api::serving::{Code, DataType};
+
+use super::json::{Number, Value};
+use crate::error::RequestError;
+use crate::tensor::{Data, Tensor, type_name};
+
+/// Rows of one input, one after the other; all have the shape of the first.
+#[derive(Debug)]
+pub struct Column {
+    data: Elements,
+    rows: usize,
+    row: Option<(usize, Vec<usize>)>,
+}
+
+impl Column {
+    /// No rows yet.
+    #[must_use]
+    pub fn new(dtype: DataType) -> Self {
+        Self { data: Elements::new(dtype), rows: 0, row: None }
+    }
+
+    /// Rows so far.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// When it is ragged, of another shape than the first, or of another type than declared.
+    pub fn push(&mut self, value: &Value) -> Result<(), RequestError> {
+        let shape = shape_of(value);
+        let before = self.data.len();
+        self.data.fill(value, 0, &shape)?;
+        let size = self.data.len() - before;
+        let (size_first, shape_first) = self.row.get_or_insert_with(|| (size, shape.clone()));
+        if size != *size_first {
+            return Err(RequestError::invalid(format!("Expecting tensor size: {size_first} but got: {size}")));
+        }
+        if shape != *shape_first {
+            return Err(RequestError::invalid(format!(
+                "Expecting shape {} but got: {}",
+                shape_text(shape_first),
+                shape_text(&shape)
+            )));
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The tensor: rows along a new first dimension.
+    #[must_use]
+    pub fn finish_rows(self) -> Tensor {
+        let mut shape = vec![self.rows];
+        shape.extend(self.row.into_iter().flat_map(|(_, shape)| shape));
+        self.data.into_tensor(shape)
+    }
+}
+
+/// A value as one tensor, with the shape of its lists; a plain value is a scalar.
+///
+/// # Errors
+/// When it is ragged, or of another type than declared.
+pub fn tensor(value: &Value, dtype: DataType) -> Result<Tensor, RequestError> {
+    let shape = shape_of(value);
+    let mut elements = Elements::new(dtype);
+    elements.fill(value, 0, &shape)?;
+    Ok(elements.into_tensor(shape))
+}
+
+// First elements decide; the rest must agree.
+fn shape_of(mut value: &Value) -> Vec<usize> {
+    let mut shape = Vec::new();
+    while let Value::Array(elements) = value {
+        shape.push(elements.len());
+        match elements.first() {
+            Some(first) => value = first,
+            None => break,
+        }
+    }
+    shape
+}
+
+fn shape_text(shape: &[usize]) -> String {
+    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("[{}]", sizes.join(","))
+}
+
+#[derive(Debug)]
+struct Elements {
+    dtype: DataType,
+    data: Option<Data>,
+}
+
+impl Elements {
+    fn new(dtype: DataType) -> Self {
+        let data = match dtype {
+            DataType::DtFloat => Some(Data::Float(Vec::new())),
+            DataType::DtDouble => Some(Data::Double(Vec::new())),
+            DataType::DtInt8 => Some(Data::Int8(Vec::new())),
+            DataType::DtInt16 => Some(Data::Int16(Vec::new())),
+            DataType::DtInt32 => Some(Data::Int32(Vec::new())),
+            DataType::DtInt64 => Some(Data::Int64(Vec::new())),
+            DataType::DtUint8 => Some(Data::UInt8(Vec::new())),
+            DataType::DtUint32 => Some(Data::UInt32(Vec::new())),
+            DataType::DtUint64 => Some(Data::UInt64(Vec::new())),
+            DataType::DtBool => Some(Data::Bool(Vec::new())),
+            DataType::DtString => Some(Data::String(Vec::new())),
+            // No JSON form: the first element is refused.
+            _ => None,
+        };
+        Self { dtype, data }
+    }
+
+    fn len(&self) -> usize {
+        self.data.as_ref().map_or(0, Data::len)
+    }
+
+    fn into_tensor(self, shape: Vec<usize>) -> Tensor {
+        let data = self.data.unwrap_or(Data::Float(Vec::new()));
+        Tensor::new(shape, data).expect("every element was counted against the shape")
+    }
+
+    fn fill(&mut self, value: &Value, level: usize, shape: &[usize]) -> Result<(), RequestError> {
+        let Value::Array(elements) = value else {
+            if level != shape.len() {
+                return Err(RequestError::invalid(format!(
+                    "JSON Value: {} found at incorrect level: {} in the JSON DOM. Expected at level: {}",
+                    value.debug(),
+                    level + 1,
+                    shape.len()
+                )));
+            }
+            return self.push(value);
+        };
+        let Some(expected) = shape.get(level) else {
+            return Err(RequestError::invalid(format!(
+                "Encountered list at unexpected level: {level} expected < {}",
+                shape.len()
+            )));
+        };
+        if elements.len() != *expected {
+            return Err(RequestError::invalid(format!(
+                "Encountered list at unexpected size: {} at level: {level} expected size: {expected}",
+                elements.len()
+            )));
+        }
+        elements.iter().try_for_each(|element| self.fill(element, level + 1, shape))
+    }
+
+    fn push(&mut self, value: &Value) -> Result<(), RequestError> {
+        let Some(data) = &mut self.data else {
+            return Err(RequestError::new(
+                Code::Unimplemented,
+                format!("Conversion of JSON Value: {} to type: {}", value.debug(), type_name(self.dtype)),
+            ));
+        };
+        if let Data::String(values) = data {
+            values.push(string(value)?);
+            return Ok(());
+        }
+        push_plain(data, value).ok_or_else(|| mismatch(value, self.dtype))
+    }
+}
+
+// Narrow integers are cut to their width, as the original does; floats beyond the range become infinite.
+fn push_plain(data: &mut Data, value: &Value) -> Option<()> {
+    match (data, value) {
+        (Data::Float(values), Value::Number(number)) => values.push(as_double(*number) as f32),
+        (Data::Double(values), Value::Number(number)) => values.push(as_double(*number)),
+        (Data::Int8(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()? as i8),
+        (Data::Int16(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()? as i16),
+        (Data::Int32(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()?),
+        (Data::UInt8(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()? as u8),
+        (Data::Int64(values), Value::Number(Number::Int(number))) => values.push(*number),
+        (Data::UInt32(values), Value::Number(Number::Int(number))) => values.push(u32::try_from(*number).ok()?),
+        (Data::UInt64(values), Value::Number(Number::Int(number))) => values.push(u64::try_from(*number).ok()?),
+        (Data::UInt64(values), Value::Number(Number::UInt(number))) => values.push(*number),
+        (Data::Bool(values), Value::Bool(value)) => values.push(*value),
+        _ => return None,
+    }
+    Some(())
+}
+
+fn as_double(number: Number) -> f64 {
+    match number {
+        Number::Int(value) => value as f64,
+        Number::UInt(value) => value as f64,
+        Number::Double(value) => value,
+    }
+}
+
+fn string(value: &Value) -> Result<Bytes, RequestError> {
+    match value {
+        Value::String(text) => Ok(Bytes::copy_from_slice(text)),
+        Value::Object(_) => {
+            let text = value.as_base64().ok_or_else(|| {
+                RequestError::invalid(format!(
+                    "JSON Value: {} not formatted correctly for base64 data",
+                    value.debug()
+                ))
+            })?;
+            let bytes = BASE64.decode(text).map_err(|_| RequestError::invalid("Unable to base64 decode"))?;
+            Ok(bytes.into())
+        }
+        _ => Err(mismatch(value, DataType::DtString)),
+    }
+}
+
+fn mismatch(value: &Value, dtype: DataType) -> RequestError {
+    RequestError::invalid(format!(
+        "JSON Value: {} Type: {} is not of expected type: {}",
+        value.debug(),
+        value.type_name(),
+        type_name(dtype)
+    ))
+}
+
+/// Standard alphabet; padding may be left out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);

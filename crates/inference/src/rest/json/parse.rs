@@ -1,0 +1,386 @@
+//! The parser: one pass, no recursion, depth bounded.
+
+use super::{Number, Value};
+
+/// Where and why a text is no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("JSON Parse error: {reason} at offset: {offset}")]
+pub struct ParseError {
+    reason: &'static str,
+    offset: usize,
+}
+
+/// Parses the first document in `text`; what follows it is ignored.
+///
+/// # Errors
+/// With the reason and the offset that RapidJSON 1.1.0 gives for the same text; deeper nesting than [`DEPTH_MAX`] is
+/// refused, where RapidJSON takes any.
+pub fn parse(text: &[u8]) -> Result<Value, ParseError> {
+    let mut parser = Parser { text, at: 0 };
+    parser.skip_space();
+    if parser.peek().is_none() {
+        return Err(parser.fail(EMPTY));
+    }
+    parser.document()
+}
+
+/// A container that is not closed yet.
+enum Open {
+    Array(Vec<Value>),
+    /// Members so far, and the name whose value is awaited.
+    Object(Vec<(Vec<u8>, Value)>, Vec<u8>),
+}
+
+/// What the text goes on with.
+enum Step {
+    /// A value is complete.
+    Done(Value),
+    /// A container was opened and its first value follows.
+    Descend,
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn document(&mut self) -> Result<Value, ParseError> {
+        let mut open: Vec<Open> = Vec::new();
+        let mut step = self.value(&mut open)?;
+        loop {
+            let value = match step {
+                Step::Descend => {
+                    step = self.value(&mut open)?;
+                    continue;
+                }
+                Step::Done(value) => value,
+            };
+            let Some(container) = open.pop() else { return Ok(value) };
+            step = self.after_value(value, container, &mut open)?;
+        }
+    }
+
+    fn value(&mut self, open: &mut Vec<Open>) -> Result<Step, ParseError> {
+        self.skip_space();
+        let value = match self.peek() {
+            Some(b'{') => return self.open_object(open),
+            Some(b'[') => return self.open_array(open),
+            Some(b'"') => Value::String(self.string()?),
+            Some(b'n') => self.word(b"null", Value::Null)?,
+            Some(b't') => self.word(b"true", Value::Bool(true))?,
+            Some(b'f') => self.word(b"false", Value::Bool(false))?,
+            // At the start of a document the state machine calls a misplaced token an empty document.
+            Some(b']' | b'}' | b',' | b':') if open.is_empty() => return Err(self.fail(EMPTY)),
+            Some(_) => Value::Number(self.number()?),
+            None => return Err(self.fail(INVALID_VALUE)),
+        };
+        Ok(Step::Done(value))
+    }
+
+    fn open_array(&mut self, open: &mut Vec<Open>) -> Result<Step, ParseError> {
+        self.descend(open)?;
+        if self.take(b']') {
+            return Ok(Step::Done(Value::Array(Vec::new())));
+        }
+        open.push(Open::Array(Vec::new()));
+        Ok(Step::Descend)
+    }
+
+    fn open_object(&mut self, open: &mut Vec<Open>) -> Result<Step, ParseError> {
+        self.descend(open)?;
+        if self.take(b'}') {
+            return Ok(Step::Done(Value::Object(Vec::new())));
+        }
+        let name = self.name()?;
+        open.push(Open::Object(Vec::new(), name));
+        Ok(Step::Descend)
+    }
+
+    fn descend(&mut self, open: &[Open]) -> Result<(), ParseError> {
+        if open.len() >= DEPTH_MAX {
+            return Err(self.fail(TOO_DEEP));
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(())
+    }
+
+    // Puts a complete value into its container, then reads the comma or the end of that container.
+    fn after_value(
+        &mut self,
+        value: Value,
+        container: Open,
+        open: &mut Vec<Open>,
+    ) -> Result<Step, ParseError> {
+        self.skip_space();
+        match container {
+            Open::Array(mut elements) => {
+                elements.push(value);
+                if self.take(b',') {
+                    open.push(Open::Array(elements));
+                    return Ok(Step::Descend);
+                }
+                if self.take(b']') { Ok(Step::Done(Value::Array(elements))) } else { Err(self.fail(NO_COMMA_ARRAY)) }
+            }
+            Open::Object(mut members, name) => {
+                members.push((name, value));
+                if self.take(b',') {
+                    self.skip_space();
+                    let name = self.name()?;
+                    open.push(Open::Object(members, name));
+                    return Ok(Step::Descend);
+                }
+                if self.take(b'}') { Ok(Step::Done(Value::Object(members))) } else { Err(self.fail(NO_COMMA_OBJECT)) }
+            }
+        }
+    }
+
+    fn name(&mut self) -> Result<Vec<u8>, ParseError> {
+        if self.peek() != Some(b'"') {
+            return Err(self.fail(NO_NAME));
+        }
+        let name = self.string()?;
+        self.skip_space();
+        if self.take(b':') { Ok(name) } else { Err(self.fail(NO_COLON)) }
+    }
+
+    fn word(&mut self, word: &'static [u8], value: Value) -> Result<Value, ParseError> {
+        for byte in word {
+            if !self.take(*byte) {
+                return Err(self.fail(INVALID_VALUE));
+            }
+        }
+        Ok(value)
+    }
+
+    fn string(&mut self) -> Result<Vec<u8>, ParseError> {
+        self.at += 1;
+        let mut out = Vec::new();
+        loop {
+            let start = self.at;
+            while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+                self.at += 1;
+            }
+            out.extend_from_slice(&self.text[start..self.at]);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => self.escape(&mut out)?,
+                Some(0) | None => return Err(self.fail(NO_QUOTE)),
+                Some(_) => return Err(self.fail(BAD_ESCAPE)),
+            }
+        }
+    }
+
+    fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), ParseError> {
+        let start = self.at;
+        let fail = |reason| ParseError { reason, offset: start };
+        self.at += 1;
+        let byte = self.peek().ok_or(fail(BAD_ESCAPE))?;
+        self.at += 1;
+        let plain = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let mut code = self.hex4().ok_or(fail(BAD_HEX))?;
+                if (0xd800..=0xdbff).contains(&code) {
+                    if !(self.take(b'\\') && self.take(b'u')) {
+                        return Err(fail(BAD_SURROGATE));
+                    }
+                    let low = self.hex4().ok_or(fail(BAD_HEX))?;
+                    if !(0xdc00..=0xdfff).contains(&low) {
+                        return Err(fail(BAD_SURROGATE));
+                    }
+                    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+                }
+                // A low surrogate alone is no character.
+                let character = char::from_u32(code).ok_or(fail(BAD_SURROGATE))?;
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                return Ok(());
+            }
+            _ => return Err(fail(BAD_ESCAPE)),
+        };
+        out.push(plain);
+        Ok(())
+    }
+
+    fn hex4(&mut self) -> Option<u32> {
+        let digits = self.text.get(self.at..self.at + 4)?;
+        let text = std::str::from_utf8(digits).ok()?;
+        let value = text.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(text, 16).ok())??;
+        self.at += 4;
+        Some(value)
+    }
+
+    fn number(&mut self) -> Result<Number, ParseError> {
+        let start = self.at;
+        let minus = self.take(b'-');
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            Some(b'N') if self.text[self.at..].starts_with(b"NaN") => {
+                self.at += 3;
+                return Ok(Number::Double(f64::NAN));
+            }
+            Some(b'I') => return self.infinity(minus),
+            _ => return Err(self.fail(INVALID_VALUE)),
+        }
+        let whole = self.at;
+        if self.take(b'.') {
+            self.expect_digits(NO_FRACTION)?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.expect_digits(NO_EXPONENT)?;
+        }
+        let text = std::str::from_utf8(&self.text[start..self.at]).expect("digits and signs are ASCII");
+        if whole == self.at {
+            if let Ok(value) = text.parse() {
+                return Ok(Number::Int(value));
+            }
+            if let Ok(value) = text.parse() {
+                return Ok(Number::UInt(value));
+            }
+        }
+        let value: f64 = text.parse().expect("the grammar of JSON numbers is part of Rust's");
+        if value.is_infinite() {
+            return Err(ParseError { reason: NUMBER_TOO_BIG, offset: start });
+        }
+        Ok(Number::Double(value))
+    }
+
+    fn infinity(&mut self, minus: bool) -> Result<Number, ParseError> {
+        for byte in b"Inf" {
+            if !self.take(*byte) {
+                return Err(self.fail(INVALID_VALUE));
+            }
+        }
+        if self.peek() == Some(b'i') {
+            for byte in b"inity" {
+                if !self.take(*byte) {
+                    return Err(self.fail(INVALID_VALUE));
+                }
+            }
+        }
+        Ok(Number::Double(if minus { f64::NEG_INFINITY } else { f64::INFINITY }))
+    }
+
+    fn expect_digits(&mut self, reason: &'static str) -> Result<(), ParseError> {
+        let start = self.at;
+        self.digits();
+        if self.at == start { Err(self.fail(reason)) } else { Ok(()) }
+    }
+
+    fn digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn fail(&self, reason: &'static str) -> ParseError {
+        ParseError { reason, offset: self.at }
+    }
+}
+
+/// Arrays and objects inside one another; tensors have far fewer dimensions.
+pub const DEPTH_MAX: usize = 300;
+
+const EMPTY: &str = "The document is empty.";
+const INVALID_VALUE: &str = "Invalid value.";
+const NO_NAME: &str = "Missing a name for object member.";
+const NO_COLON: &str = "Missing a colon after a name of object member.";
+const NO_COMMA_OBJECT: &str = "Missing a comma or '}' after an object member.";
+const NO_COMMA_ARRAY: &str = "Missing a comma or ']' after an array element.";
+const BAD_HEX: &str = "Incorrect hex digit after \\u escape in string.";
+const BAD_SURROGATE: &str = "The surrogate pair in string is invalid.";
+const BAD_ESCAPE: &str = "Invalid escape character in string.";
+const NO_QUOTE: &str = "Missing a closing quotation mark in string.";
+const NUMBER_TOO_BIG: &str = "Number too big to be stored in double.";
+const NO_FRACTION: &str = "Miss fraction part in number.";
+const NO_EXPONENT: &str = "Miss exponent in number.";
+const TOO_DEEP: &str = "The document is nested too deeply.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        parse(text.as_bytes()).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn reads_values() {
+        let object = parse(br#" {"a": [1, -2, 3.5, 18446744073709551615], "b": {"c": "x\u00e9\n"}, "d": null}tail"#);
+        let array = vec![
+            Value::Number(Number::Int(1)),
+            Value::Number(Number::Int(-2)),
+            Value::Number(Number::Double(3.5)),
+            Value::Number(Number::UInt(u64::MAX)),
+        ];
+        let object = object.expect("JSON");
+        assert_eq!(object.member("a"), Some(&Value::Array(array)));
+        let inner = object.member("b").and_then(|inner| inner.member("c"));
+        assert_eq!(inner, Some(&Value::String("xé\n".into())));
+        assert_eq!(object.member("d"), Some(&Value::Null));
+        assert_eq!(parse(br#""\ud83d\ude00""#), Ok(Value::String("😀".into())));
+        assert_eq!(parse(b"[]"), Ok(Value::Array(vec![])));
+        assert_eq!(parse(b"-Inf"), Ok(Value::Number(Number::Double(f64::NEG_INFINITY))));
+        assert_eq!(parse(b"Infinity"), Ok(Value::Number(Number::Double(f64::INFINITY))));
+        assert!(matches!(parse(b"NaN"), Ok(Value::Number(Number::Double(value))) if value.is_nan()));
+    }
+
+    #[test]
+    fn refuses_with_reason_and_offset() {
+        for (text, reason, offset) in [
+            ("", EMPTY, 0),
+            ("  ", EMPTY, 2),
+            ("[1,", INVALID_VALUE, 3),
+            ("[1,]", INVALID_VALUE, 3),
+            ("{\"a\":}", INVALID_VALUE, 5),
+            ("[1 2]", NO_COMMA_ARRAY, 3),
+            ("{\"a\":1,}", NO_NAME, 7),
+            ("{\"a\" 1}", NO_COLON, 5),
+            ("[1.]", NO_FRACTION, 3),
+            ("[1e]", NO_EXPONENT, 3),
+            ("[Infinite]", INVALID_VALUE, 7),
+            (r#"["\u12g4"]"#, BAD_HEX, 2),
+            (r#"["\udc00"]"#, BAD_SURROGATE, 2),
+            (r#"["\x"]"#, BAD_ESCAPE, 2),
+            ("[\"", NO_QUOTE, 2),
+            ("1e999", NUMBER_TOO_BIG, 0),
+        ] {
+            assert_eq!(refusal(text), format!("JSON Parse error: {reason} at offset: {offset}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(nested(DEPTH_MAX).as_bytes()).is_ok());
+        assert!(refusal(&nested(DEPTH_MAX + 1)).contains(TOO_DEEP));
+        assert!(refusal(&"[".repeat(1 << 20)).contains(TOO_DEEP));
+    }
+}

@@ -1,0 +1,232 @@
+//! TensorFlow Serving's REST interface: path to request, request to bytes.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body as HttpBody, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use flate2::read::MultiGzDecoder;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use strongroom_api::serving::Code;
+use strongroom_service::ConnectionInfo;
+
+use crate::app::{App, ModelPermit, signature};
+use crate::describe;
+use crate::engine::Call;
+use crate::error::RequestError;
+use crate::metrics::Entrypoint;
+
+pub mod column;
+pub mod decode;
+pub mod encode;
+pub mod json;
+pub mod protojson;
+pub mod route;
+
+use route::{Route, Target, Verb};
+
+/// Settings of the REST interface.
+#[derive(Debug, Clone, Default)]
+pub struct RestOptions {
+    /// Answers carry the headers that let pages of other origins read them.
+    pub cors: bool,
+    /// Path of the metrics, where they are switched on.
+    pub metrics_path: Option<String>,
+}
+
+struct Rest {
+    app: Arc<App>,
+    options: RestOptions,
+}
+
+/// The whole interface as one router.
+pub fn router(app: Arc<App>, options: RestOptions) -> Router {
+    Router::new().fallback(handle).with_state(Arc::new(Rest { app, options }))
+}
+
+/// Text of the metrics, as an answer.
+pub fn metrics(app: &App) -> Response {
+    respond(StatusCode::OK, "text/plain", app.metrics.render().into_bytes())
+}
+
+/// What stands in an answer that is not simply a refusal.
+struct Failure {
+    error: RequestError,
+    /// Where the code's usual HTTP status is not meant.
+    status: Option<StatusCode>,
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self { error, status: None }
+    }
+}
+
+async fn handle(State(rest): State<Arc<Rest>>, request: Request) -> Response {
+    let path = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    if rest.options.metrics_path.as_deref() == Some(path.as_str()) {
+        return metrics(&rest.app);
+    }
+    if !path.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("/v1/")) {
+        return respond(StatusCode::NOT_FOUND, "text/html", NOT_FOUND_PAGE.into());
+    }
+    if request.method() == Method::OPTIONS {
+        return preflight(&rest.options, request.headers());
+    }
+    let (model, answer) = match route::route(request.method(), &path) {
+        Ok(route) => {
+            let model = target(&route).name.clone();
+            (model, rest.answer(route, request).await)
+        }
+        Err(error) => (String::new(), Err(error.into())),
+    };
+    let (status, code, body) = match answer {
+        Ok(body) => (StatusCode::OK, Code::Ok, body),
+        Err(Failure { error, status }) => {
+            let status = status.unwrap_or_else(|| http_status(error.code()));
+            (status, error.code(), encode::error(error.message()))
+        }
+    };
+    rest.app.metrics.request(rest.app.counted(&model), code);
+    let mut response = respond(status, "application/json", body);
+    if rest.options.cors {
+        add_cors(response.headers_mut());
+    }
+    response
+}
+
+impl Rest {
+    async fn answer(&self, route: Route, request: Request) -> Result<Vec<u8>, Failure> {
+        let begin = Instant::now();
+        let name = target(&route).name.clone();
+        let (api, body) = match route {
+            Route::Infer(target, Verb::Predict) => ("predict", self.predict(target, request).await?),
+            Route::Infer(target, verb) => return Err(self.unimplemented(&target, verb, &request).into()),
+            Route::Status(target) => {
+                let response = describe::status(&self.app, &target.name, &target.version)?;
+                ("", protojson::status(&response).into_bytes())
+            }
+            Route::Metadata(target) => {
+                let servable = self.app.describe(&target.name, &target.version)?;
+                let signatures = describe::signatures(&servable);
+                ("", protojson::metadata(&target.name, servable.version(), &signatures).into_bytes())
+            }
+        };
+        if let Some(model) = self.app.counted(&name) {
+            self.app.metrics.latency(model, api, Entrypoint::Rest, begin.elapsed());
+        }
+        Ok(body)
+    }
+
+    async fn predict(&self, target: Target, request: Request) -> Result<Vec<u8>, Failure> {
+        let permit = self.app.admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>())?;
+        let text = self.body(request).await?;
+        let app = Arc::clone(&self.app);
+        let limit = Some(self.app.limits.rest_timeout);
+        Ok(self.app.work(limit, move || predict(&app, &permit, &target, &text)).await?)
+    }
+
+    fn unimplemented(&self, target: &Target, verb: Verb, request: &Request) -> RequestError {
+        let permit = self.app.admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>());
+        match permit.and_then(|permit| App::find(&permit, &target.name, &target.version).map(drop)) {
+            Ok(()) => RequestError::new(
+                Code::Unimplemented,
+                format!("{} is not available for this model; use predict", verb.name()),
+            ),
+            Err(error) => error,
+        }
+    }
+
+    async fn body(&self, request: Request) -> Result<Bytes, Failure> {
+        let limit = self.app.limits.body_bytes_max;
+        let gzip = request.headers().get(header::CONTENT_ENCODING).is_some_and(is_gzip);
+        let body = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| Failure {
+            error: RequestError::new(
+                Code::ResourceExhausted,
+                format!("The request body could not be read; it may have at most {limit} bytes"),
+            ),
+            status: Some(StatusCode::PAYLOAD_TOO_LARGE),
+        })?;
+        Ok(if gzip { unzip(&body, limit) } else { body })
+    }
+}
+
+fn predict(app: &App, permit: &ModelPermit, target: &Target, text: &[u8]) -> Result<Vec<u8>, RequestError> {
+    let body = decode::Body::parse(text)?;
+    let (permit, servable) = App::find(permit, &target.name, &target.version)?;
+    let signature = signature(&servable, body.signature()).ok_or_else(|| decode::no_signature(body.signature()))?;
+    let (form, inputs) = body.inputs(signature)?;
+    let call = Call::new(signature, inputs, &[])?;
+    let outputs = app.infer(permit, &servable, call, "Predict")?;
+    encode::predict(&outputs, form)
+}
+
+// What cannot be unpacked counts as an empty body, as in the original; so does what is larger than the limit.
+fn unzip(body: &[u8], limit: usize) -> Bytes {
+    let mut out = Vec::new();
+    let mut reader = MultiGzDecoder::new(body).take(limit as u64 + 1);
+    match reader.read_to_end(&mut out) {
+        Ok(_) if out.len() <= limit => out.into(),
+        _ => Bytes::new(),
+    }
+}
+
+fn is_gzip(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|value| value.contains("gzip"))
+}
+
+fn target(route: &Route) -> &Target {
+    match route {
+        Route::Infer(target, _) | Route::Status(target) | Route::Metadata(target) => target,
+    }
+}
+
+fn preflight(options: &RestOptions, headers: &HeaderMap) -> Response {
+    let from_page = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let from_page = from_page.is_some_and(|origin| origin.contains("http://") || origin.contains("https://"));
+    let mut response = Response::new(HttpBody::empty());
+    if !from_page {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    if options.cors {
+        add_cors(response.headers_mut());
+    }
+    response
+}
+
+fn add_cors(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+}
+
+fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(HttpBody::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn http_status(code: Code) -> StatusCode {
+    let number = match code {
+        Code::Ok => 200,
+        Code::Cancelled => 499,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::DeadlineExceeded => 504,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::PermissionDenied => 403,
+        Code::ResourceExhausted => 429,
+        Code::Unimplemented => 501,
+        Code::Unavailable => 503,
+        Code::Unauthenticated => 401,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+    };
+    StatusCode::from_u16(number).expect("every number above is a status")
+}
+
+const NOT_FOUND_PAGE: &str =
+    "<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n";
