@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 use strongroom_crypto::time::UnixTime;
 
 use crate::manifest::Manifest;
-use crate::names::{PackageName, SecretName, UserName};
+use crate::names::{PackageName, RoleName, SecretName, UserName};
 use crate::user::Permission;
 
 /// A user who proved to hold the key of a certificate that the manifest names. [`Manifest::authenticate`] makes it.
+///
+/// ```compile_fail,E0451
+/// let forged = strongroom_manifest::Actor { user: "admin".into(), permissions: Default::default() };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     user: UserName,
@@ -16,6 +20,11 @@ pub struct Actor {
 }
 
 /// Leave for one action of one actor. [`Actor::permit`] is the only way to get one; using it consumes it.
+///
+/// ```compile_fail,E0451
+/// use strongroom_manifest::access::{Permit, UpdateManifest};
+/// let forged = Permit { user: "admin".into(), right: UpdateManifest };
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Permit<R> {
@@ -123,8 +132,15 @@ impl Manifest {
 
     /// Users who hold a permission.
     pub fn users_who(&self, permission: &Permission) -> Vec<UserName> {
-        let holds = |name: &&UserName| self.permissions_of(name).contains(permission);
-        self.users().keys().filter(holds).cloned().collect()
+        let allows = |role: &RoleName| {
+            let role = self.roles().get(role);
+            role.is_some_and(|role| role.permissions.contains(permission))
+        };
+        let holders = self
+            .users()
+            .iter()
+            .filter(|(_, user)| user.roles.iter().any(allows));
+        holders.map(|(name, _)| name.clone()).collect()
     }
 
     /// How many users have to acknowledge an update of the manifest; 0 where nobody may update it.

@@ -267,6 +267,17 @@ impl Manifest {
 
     fn deployment_warnings(&self, warnings: &mut Warnings) {
         let root = Path::root();
+        let taken =
+            |name: &&crate::PackageName| self.packages().get(*name).is_some_and(Package::has_workloads);
+        for name in self.coordinator().packages.iter().filter(taken) {
+            let message =
+                format!("no coordinator is of package {name}: it lists `Workloads`, which launchers have");
+            warnings.push(
+                "coordinator_with_workloads",
+                &root.key("Coordinator").key("Packages"),
+                message,
+            );
+        }
         let config = root.key("Config");
         if self.recovery_keys().is_empty() {
             let message = "none: if the platform loses its sealing key, the state is lost for ever";

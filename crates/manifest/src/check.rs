@@ -51,6 +51,9 @@ fn undefined<'k, K: AsRef<str> + 'k>(
 ) {
     let shown: String = name.chars().take(80).collect();
     let message = format!("there is no {kind} `{shown}`");
+    if problems.is_full() {
+        return problems.check(path, message);
+    }
     match did_you_mean(name, known.map(AsRef::as_ref)) {
         Some(hint) => problems.check_hint(path, message, hint),
         None => problems.check(path, message),

@@ -139,6 +139,11 @@ impl<'v> Fields<'v> {
                 return Vec::new();
             }
         };
+        if inner.len() > ENTRIES_MAX {
+            let message = format!("{} entries are more than {ENTRIES_MAX}", inner.len());
+            self.problems.decode(&self.at(name), message, None);
+            return Vec::new();
+        }
         let map = Self {
             path: self.at(name),
             entries: inner,
@@ -205,7 +210,11 @@ impl<'v> Fields<'v> {
             if known.contains(&name.as_str()) {
                 continue;
             }
-            let shown: String = name.chars().take(NAME_BYTES_MAX).collect();
+            if self.problems.is_full() {
+                self.problems.decode(&self.path, "unknown field", None);
+                continue;
+            }
+            let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
             let other_case = known
                 .iter()
                 .find(|candidate| candidate.eq_ignore_ascii_case(name));
@@ -246,6 +255,14 @@ pub(crate) fn text<'v>(value: &'v Value, path: &Path, problems: &Problems) -> Op
 pub(crate) fn texts<'v>(value: &'v Value, path: &Path, problems: &Problems) -> Vec<(Path, &'v str)> {
     match value {
         Value::Null => Vec::new(),
+        Value::Array(items) if items.len() > ENTRIES_MAX => {
+            problems.decode(
+                path,
+                format!("{} entries are more than {ENTRIES_MAX}", items.len()),
+                None,
+            );
+            Vec::new()
+        }
         Value::Array(items) => items
             .iter()
             .enumerate()
@@ -267,3 +284,6 @@ pub(crate) fn texts<'v>(value: &'v Value, path: &Path, problems: &Problems) -> V
 
 /// Longest name of a marble, package, secret, user, role, model, file or variable.
 const NAME_BYTES_MAX: usize = 1024;
+/// Most entries in a section, and in a list of strings: rules compare each with each.
+const ENTRIES_MAX: usize = 1000;
+const NAME_SHOWN_MAX: usize = 80;

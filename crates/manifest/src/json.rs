@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 /// Largest manifest that is read.
 pub(crate) const MANIFEST_BYTES_MAX: usize = 4 << 20;
 const DEPTH_MAX: usize = 32;
-const VALUES_MAX: usize = 200_000;
+const VALUES_MAX: usize = 100_000;
 const GO_ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 #[cfg(test)]

@@ -129,6 +129,11 @@ impl Problems {
         self.push(Stage::Check, path, message.into(), Some(hint.into()));
     }
 
+    /// Whether what comes now is only counted: then nobody need look for hints.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.borrow().len() >= PROBLEMS_MAX
+    }
+
     /// How many so far: a rule about a part that could not be read in full would only repeat what was said.
     pub(crate) fn count(&self) -> usize {
         self.list.borrow().len() + self.omitted.get()

@@ -10,7 +10,7 @@ use crate::fixture::{accepted, good, set, with};
 #[test]
 fn a_good_manifest_is_read_in_full() {
     let manifest = accepted(&good());
-    assert_eq!(manifest.packages().len(), 2);
+    assert_eq!(manifest.packages().len(), 3);
     let inference = manifest.marble("inference").expect("it is declared");
     assert_eq!(inference.max_activations, 2);
     assert_eq!(inference.provision_dir, "/run/strongroom");

@@ -27,6 +27,7 @@ fn adds(manifest: &Value, expected: &str) {
 #[test]
 fn the_good_manifest_is_warned_of_what_it_is() {
     let expected = [
+        "simulated $.Packages.coordinator",
         "platform_not_built_in $.Packages.enclave.Platform",
         "simulated $.Packages.launcher",
         "single_recovery_key $.RecoveryKeys",
@@ -104,6 +105,10 @@ fn each_unwise_thing_is_warned_of() {
     let mut unserved = with("/Marbles/inference/Models", json!([]));
     set(&mut unserved, "/Marbles/inference/Package", json!("launcher"));
     adds(&unserved, "model_unused $.Models.digits");
+    adds(
+        &with("/Coordinator/Packages/-", json!("launcher")),
+        "coordinator_with_workloads $.Coordinator.Packages",
+    );
     let unused = json!({ "UniqueID": "cc".repeat(32) });
     let added = warned(&with("/Packages/spare", unused));
     assert!(added.contains(&"package_unused $.Packages.spare".to_owned()));
@@ -134,6 +139,7 @@ fn exceptions_are_listed_for_whoever_has_to_trust() {
     assert_eq!(
         told,
         [
+            "simulated package coordinator",
             "debug package enclave",
             "tcb_status package enclave",
             "simulated package launcher",
@@ -145,7 +151,7 @@ fn exceptions_are_listed_for_whoever_has_to_trust() {
         ]
     );
     let simulated = accepted(&good()).exceptions();
-    assert_eq!(simulated.len(), 1);
+    assert_eq!(simulated.len(), 2);
     assert!(simulated[0].to_string().contains("SIMULATED"));
 }
 

@@ -53,6 +53,12 @@ pub(crate) fn good() -> Value {
                 "Roots": [HARDWARE.root().to_pem()],
                 "Protection": ["simulated"],
             },
+            "coordinator": {
+                "Platform": "software",
+                "Measurements": ["44".repeat(32)],
+                "Roots": [HARDWARE.root().to_pem()],
+                "Protection": ["simulated"],
+            },
             "enclave": { "SignerID": "aa".repeat(32), "ProductID": 1, "SecurityVersion": 2 },
         },
         "Marbles": {
@@ -109,7 +115,7 @@ pub(crate) fn good() -> Value {
             "Incoming": [{ "Port": "8443", "Cert": "web", "DisableClientAuth": true }],
             "Outgoing": [{ "Port": "8080", "Addr": "backend" }],
         } },
-        "Coordinator": { "Packages": ["launcher"] },
+        "Coordinator": { "Packages": ["coordinator"] },
         "Config": { "SealMode": "UniqueKey", "FeatureGates": ["signquoteendpoint"], "LeafValidity": 12 },
     })
 }

@@ -6,6 +6,7 @@ mod advice;
 mod authorize;
 mod fixture;
 mod fuzz;
+mod marblerun_rules;
 mod names;
 mod refuse;
 mod render;
