@@ -2,12 +2,13 @@
 //! but the coordinator's root certificate, and no coordinator.
 
 use serde::{Deserialize, Serialize};
-use strongroom_api::coordinator::log::{Checkpoint, Entry, Head};
+use strongroom_api::coordinator::log::{Actor, Checkpoint, Entry, Head};
 use strongroom_crypto::chain::{LogHead, verify_checkpoint};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::time::UnixTime;
 use strongroom_crypto::x509::Certificate;
 
+use crate::rest::sentence;
 use crate::trust::Trust;
 
 /// The format that a log file says of itself.
@@ -211,6 +212,31 @@ pub fn check_checkpoint(
     .map_err(|_| refused("the log key did not sign it"))
 }
 
+/// One entry in one line, as a person reads it.
+#[must_use]
+pub fn describe((entry, sequence): (&Entry, u64)) -> String {
+    let Some(record) = &entry.record else {
+        return format!("{sequence:>6}  (shown to users of the manifest only)");
+    };
+    let actor = match &record.actor {
+        Actor::Coordinator => "coordinator".to_owned(),
+        Actor::Anonymous => "somebody unknown".to_owned(),
+        Actor::User { name, .. } => format!("user {name}"),
+        Actor::Marble { marble_type, uuid } => format!("marble {marble_type} {uuid}"),
+    };
+    let details: Vec<String> = record
+        .details
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let time = UnixTime(record.time_ms / 1000);
+    sentence(&format!(
+        "{sequence:>6}  {time}  {actor}: {}  {}",
+        record.event,
+        details.join(" ")
+    ))
+}
+
 /// A whole log in one file: what `log show --out` writes and `log verify` reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -343,7 +369,7 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use strongroom_api::coordinator::bytes::{Base64, Hex32};
-    use strongroom_api::coordinator::log::{Actor, Record};
+    use strongroom_api::coordinator::log::Record;
     use strongroom_crypto::chain::sign_checkpoint;
     use strongroom_crypto::issue::{self, Authority, Template, Usage};
     use strongroom_crypto::random::SystemRandom;

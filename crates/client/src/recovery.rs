@@ -1,7 +1,7 @@
 //! What a recovery key's holder has: the key, and a part of the recovery secret that is encrypted to it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +17,30 @@ use crate::files::{self, Existing, Visibility};
 struct File {
     #[serde(rename = "RecoverySecrets")]
     recovery_secrets: BTreeMap<String, String>,
+}
+
+/// Makes a recovery key: `NAME.recovery.pem` (for the manifest) and `NAME.recovery.key.pem` (0600, for its holder alone).
+///
+/// # Errors
+/// [`Error::Input`] for a name that is no file name; [`Error::File`], [`Error::Exists`].
+pub fn new_key(name: &str, folder: &Path, existing: Existing) -> Result<(PathBuf, PathBuf), Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+    if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
+        let why = "letters, digits, `.`, `_`, `-`, `@`; at most 64; no `.` in front";
+        return Err(Error::input(format!("name {name:?}"), why));
+    }
+    let (private_pem, public_pem) =
+        RecoveryPrivateKey::generate_pem().map_err(|error| Error::input("recovery key", error))?;
+    std::fs::create_dir_all(folder).map_err(|source| Error::File {
+        action: "write",
+        path: folder.to_owned(),
+        source,
+    })?;
+    let public = folder.join(format!("{name}.recovery.pem"));
+    let private = folder.join(format!("{name}.recovery.key.pem"));
+    files::write(&private, private_pem.as_bytes(), Visibility::Secret, existing)?;
+    files::write(&public, public_pem.as_bytes(), Visibility::Public, existing)?;
+    Ok((public, private))
 }
 
 /// Writes the encrypted parts of the recovery secret. They are useless without the keys, and irreplaceable.

@@ -1,0 +1,59 @@
+//! What every command has: the clock, randomness, and how to speak.
+
+use std::path::Path;
+
+use strongroom_client::{Caller, Error, SystemRandom, UnixTime, UserIdentity};
+
+use crate::output::Output;
+
+/// Made once, before a command runs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) now: UnixTime,
+    pub(crate) random: SystemRandom,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    pub(crate) fn new(json: bool, now: UnixTime) -> Self {
+        Self {
+            now,
+            random: SystemRandom,
+            output: Output::new(json),
+        }
+    }
+
+    /// Who asks, and when.
+    pub(crate) fn caller<'a>(&'a self, identity: Option<&'a UserIdentity>) -> Caller<'a> {
+        Caller {
+            now: self.now,
+            random: &self.random,
+            identity,
+        }
+    }
+}
+
+/// A user's certificate and key, given by file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct User {
+    /// Certificate of the user of the manifest who asks (PEM).
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<std::path::PathBuf>,
+
+    /// Private key of that user (PKCS#8 PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<std::path::PathBuf>,
+}
+
+impl User {
+    pub(crate) fn load(&self) -> Result<Option<UserIdentity>, Error> {
+        match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => load(cert, key).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+pub(crate) fn load(cert: &Path, key: &Path) -> Result<UserIdentity, Error> {
+    UserIdentity::load(cert, key)
+}
