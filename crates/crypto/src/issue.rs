@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+pub mod custom;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
@@ -25,6 +27,9 @@ pub enum IssueError {
     /// The subject's key is of a kind that is not certified here.
     #[error("unsupported kind of public key")]
     Key,
+    /// A part of the subject stands there more than once.
+    #[error("a certificate's subject has one {0:?} at most")]
+    Repeated(custom::SubjectPart),
     /// The library refused.
     #[error("the certificate cannot be written")]
     Encoding,
@@ -143,12 +148,7 @@ impl<'a> Authority<'a> {
         subject_spki: &[u8],
         random: &dyn Random,
     ) -> Result<Certificate, IssueError> {
-        let mut issuer = CertificateParams::default();
-        issuer.distinguished_name = DistinguishedName::new();
-        issuer
-            .distinguished_name
-            .push(DnType::CommonName, self.common_name.as_str());
-        issuer.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
+        let issuer = issuer_params(&self.common_name);
         let mut params = template.params(random)?;
         params.use_authority_key_identifier_extension = true;
         let subject = SubjectKey::parse(subject_spki)?;
@@ -157,6 +157,14 @@ impl<'a> Authority<'a> {
             .map_err(|_| IssueError::Encoding)?;
         Certificate::parse(made.der()).map_err(|_| IssueError::Encoding)
     }
+}
+
+fn issuer_params(common_name: &str) -> CertificateParams {
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = DistinguishedName::new();
+    issuer.distinguished_name.push(DnType::CommonName, common_name);
+    issuer.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
+    issuer
 }
 
 /// A DER certificate request for `names`, signed by `key`; its subject is empty.
