@@ -44,6 +44,12 @@ impl RecoveryPublicKey {
         Ok(Self { spki, pkcs1 })
     }
 
+    /// The key as DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// Encrypts with OAEP: SHA-256, MGF1 with SHA-256, empty label.
     ///
     /// # Errors

@@ -281,6 +281,15 @@ pub fn encode_pem(block: &pem::Pem) -> String {
     )
 }
 
+/// A PKCS#8 private key (DER) as PEM (`PRIVATE KEY`), wiped when dropped.
+#[must_use]
+pub fn private_key_pem(pkcs8: &[u8]) -> zeroize::Zeroizing<String> {
+    let block = pem::Pem::new("PRIVATE KEY", pkcs8.to_vec());
+    let text = zeroize::Zeroizing::new(encode_pem(&block));
+    crate::secret::wipe(&mut block.into_contents());
+    text
+}
+
 fn parse_der(der: &[u8]) -> Result<X509Certificate<'_>, X509Error> {
     if der.len() > DER_BYTES_MAX {
         return Err(X509Error::TooLong);

@@ -174,7 +174,8 @@ fn damage_that_no_crash_leaves_is_refused() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let good = folder.path().join("good");
     write(&good, &[(2, true), (1, false), (1, false)]);
-    let cases: [(&str, fn(&mut Vec<u8>)); 5] = [
+    type Change = fn(&mut Vec<u8>);
+    let cases: [(&str, Change); 5] = [
         ("segment-2", |bytes| bytes[20] ^= 1),
         ("archive", |bytes| bytes[14] ^= 1),
         ("archive", |bytes| bytes.truncate(0)),

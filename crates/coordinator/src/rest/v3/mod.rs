@@ -1,0 +1,23 @@
+//! Our own version, under `/api/v3`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{post, put};
+
+use super::only_get;
+use crate::app::Coordinator;
+
+mod evidence;
+mod log;
+mod secrets;
+mod status;
+
+/// The routes.
+pub(super) fn router() -> Router<Arc<Coordinator>> {
+    Router::new()
+        .route("/status", only_get(status::status))
+        .route("/evidence", post(evidence::evidence))
+        .route("/secrets", put(secrets::put))
+        .route("/log", only_get(log::log))
+}
