@@ -12,6 +12,7 @@ mod check;
 mod codegen;
 mod demo;
 mod metadata;
+mod mutants;
 mod release;
 mod tidy;
 
@@ -27,6 +28,7 @@ usage: cargo xtask CHORE [ARGUMENTS]
   codegen               writes the generated protobuf code again (crates/api/src/generated)
   demo [--] [ARGUMENTS] builds the programs and plays the seven steps and the attacks; also `cargo demo`
   bench NAME [ARGUMENTS]  one benchmark of benches/, with its baseline in the same run
+  mutants [--demo | NAME…]  takes checks out of a copy of the sources, and sees tests or the demo notice
   release [--profile P] builds what is shipped (no simulation) and searches it for simulation code; P is `dist` unless said
   help                  this text
 ";
@@ -50,6 +52,7 @@ fn run(chore: &str, arguments: Vec<OsString>) -> Result<ExitCode> {
         "codegen" => no_more(arguments).and_then(|()| codegen::run()),
         "demo" => Ok(demo::run(arguments)),
         "bench" => bench::run(arguments),
+        "mutants" => mutants::run(&arguments),
         "release" => release::run(&arguments),
         "soak" => bail!("there are no long runs yet; `cargo xtask bench` has the short ones"),
         "help" | "--help" | "-h" => {
