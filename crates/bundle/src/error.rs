@@ -157,7 +157,7 @@ pub enum BundleError {
 }
 
 impl BundleError {
-    /// The stable code: part of the interface, listed in `docs/bundle-format.md`.
+    /// The stable code: part of the interface, listed in `docs/errors.md`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
