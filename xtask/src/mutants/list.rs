@@ -10,7 +10,7 @@ const MEASUREMENT: Edit = Edit {
 const WORKLOAD: Edit = Edit {
     file: "crates/attest/src/reference.rs",
     find: "check_workload(report, &expected.workloads, claims.workload());",
-    replace: "check_workload(report, &[], claims.workload());",
+    replace: "check_workload(report, claims.workload().as_slice(), claims.workload());",
 };
 const PROGRAM: Edit = Edit {
     file: "crates/launcher/src/measure.rs",
