@@ -296,6 +296,15 @@ pub(crate) mod tests {
         issue::self_signed(&template, &SigningKey::generate_p384(), &SystemRandom).unwrap()
     }
 
+    pub(crate) fn trust_in(root: &Certificate, log_head: LogHead) -> Trust {
+        let fields = Fields {
+            root: root.to_pem(),
+            log_head,
+            ..trust().fields
+        };
+        Trust::new(fields).unwrap()
+    }
+
     pub(crate) fn trust() -> Trust {
         Trust::new(Fields {
             format: TRUST_FORMAT.to_owned(),

@@ -6,9 +6,12 @@ use strongroom_client::workload;
 
 use crate::context::Context;
 
-/// The platform `software` measures a program by the SHA-256 of its executable, libraries not included, and protects
-/// nothing. Other platforms measure otherwise: take their measurements from whoever publishes the program.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The platform `software` measures a program by the SHA-256 of its executable, libraries not \
+included, and protects nothing. Other platforms measure otherwise: take their measurements from whoever publishes the \
+program."
+)]
 pub(crate) struct Args {
     /// The executable.
     file: PathBuf,

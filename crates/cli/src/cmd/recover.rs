@@ -7,9 +7,11 @@ use strongroom_client::{Coordinator, recovery};
 
 use crate::context::Context;
 
-/// The coordinator is verified afresh by its measurement: in recovery mode it has a temporary root, so no trust file
-/// can speak for it. Secrets that are guarded do not come back; their owners set them again.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The coordinator is verified afresh by its measurement: in recovery mode it has a temporary root, \
+so no trust file can speak for it. Secrets that are guarded do not come back; their owners set them again."
+)]
 pub(crate) struct Args {
     /// Address of the coordinator: HOST or HOST:PORT.
     host: String,

@@ -6,10 +6,11 @@ use strongroom_client::model;
 
 use crate::context::Context;
 
-/// Takes nothing back: whoever has the old key and a copy of the bundle from before can still open that copy. To lock
-/// somebody out, encrypt the model anew and name the new digest in the manifest.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_help = "Takes nothing back: whoever has the old key and a copy of the bundle from before can still \
+open that copy. To lock somebody out, encrypt the model anew and name the new digest in the manifest."
+)]
 pub(crate) struct Args {
     /// Path or store URL of the bundle: file://, s3://, gs://, az://.
     url: String,
