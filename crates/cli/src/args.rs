@@ -23,6 +23,9 @@ pub(crate) struct Cli {
 /// The nouns.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Attestation on this machine.
+    #[command(subcommand)]
+    Attest(cmd::attest::Command),
     /// Keys and encrypted bundles of models.
     #[command(subcommand)]
     Model(cmd::model::Command),

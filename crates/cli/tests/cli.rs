@@ -45,6 +45,7 @@ fn folder() -> tempfile::TempDir {
 fn every_verb_has_help() {
     let folder = folder();
     let verbs = [
+        "attest doctor",
         "model",
         "model key new",
         "model key id",

@@ -58,6 +58,7 @@
 //! # }
 //! ```
 
+pub mod attestation;
 mod deployment;
 mod error;
 pub mod files;

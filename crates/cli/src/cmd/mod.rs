@@ -1,5 +1,6 @@
 //! The commands: one folder for each noun, one file for each verb.
 
+pub(crate) mod attest;
 #[cfg(feature = "simulation")]
 pub(crate) mod demo;
 pub(crate) mod deployment;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, context: &Context) -> anyhow::Result<ExitCod
 
 async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
+        Command::Attest(verb) => attest::run(&verb, context),
         Command::Model(verb) => model::run(verb, context).await,
         Command::User(verb) => user::run(&verb, context),
         Command::RecoveryKey(verb) => recovery_key::run(&verb, context),
