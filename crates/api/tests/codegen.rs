@@ -27,7 +27,10 @@ fn generated_files_are_what_the_protos_give() {
     let (want, have) = (read(scratch.path()), read(&checked_in));
     assert_eq!(want.keys().collect::<Vec<_>>(), have.keys().collect::<Vec<_>>());
     for (name, text) in want {
-        assert!(have[&name] == text, "{name} is stale: run this test with STRONGROOM_BLESS=1");
+        assert!(
+            have[&name] == text,
+            "{name} is stale: run this test with STRONGROOM_BLESS=1"
+        );
     }
 }
 
@@ -49,9 +52,15 @@ fn generate(protos: &Path, out: &Path) {
 
 fn read(folder: &Path) -> BTreeMap<String, String> {
     let entry = |path: PathBuf| {
-        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
         (name, fs::read_to_string(path).expect("a text file"))
     };
     let entries = fs::read_dir(folder).expect("a folder");
-    entries.map(|found| entry(found.expect("an entry").path())).collect()
+    entries
+        .map(|found| entry(found.expect("an entry").path()))
+        .collect()
 }

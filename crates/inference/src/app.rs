@@ -62,8 +62,13 @@ impl App {
         model: &str,
         connection: Option<&Arc<ConnectionInfo>>,
     ) -> Result<ModelPermit, RequestError> {
-        let Some(model) = self.models.model(model) else { return Ok(None) };
-        model.clients().permit(Arc::clone(model), connection, (self.clock)()).map(Some)
+        let Some(model) = self.models.model(model) else {
+            return Ok(None);
+        };
+        model
+            .clients()
+            .permit(Arc::clone(model), connection, (self.clock)())
+            .map(Some)
     }
 
     /// The version that a permitted request means, with the permit to run it.
@@ -86,7 +91,10 @@ impl App {
     /// # Errors
     /// When it is not available.
     pub fn describe(&self, name: &str, version: &VersionChoice) -> Result<Arc<Servable>, RequestError> {
-        let model = self.models.model(name).ok_or_else(|| registry::not_found(name, version))?;
+        let model = self
+            .models
+            .model(name)
+            .ok_or_else(|| registry::not_found(name, version))?;
         model.find(version)
     }
 
@@ -102,9 +110,12 @@ impl App {
         let work = self.workers.run(work);
         match timeout {
             None => work.await,
-            Some(timeout) => tokio::time::timeout(timeout, work)
-                .await
-                .unwrap_or_else(|_| Err(RequestError::new(Code::DeadlineExceeded, "Timed out running the model"))),
+            Some(timeout) => tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
+                Err(RequestError::new(
+                    Code::DeadlineExceeded,
+                    "Timed out running the model",
+                ))
+            }),
         }
     }
 
@@ -122,7 +133,8 @@ impl App {
         let begin = Instant::now();
         let outputs = servable.run(permit, call)?;
         self.metrics.runtime(servable.model(), api, begin.elapsed());
-        self.metrics.phase(servable.model(), servable.version(), Phase::FirstPrediction);
+        self.metrics
+            .phase(servable.model(), servable.version(), Phase::FirstPrediction);
         Ok(outputs)
     }
 

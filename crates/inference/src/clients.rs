@@ -22,7 +22,10 @@ pub struct Clients(Rule);
 #[derive(Debug, Clone)]
 enum Rule {
     Anyone,
-    Authority { certificates: Vec<CertificateDer<'static>>, anchors: Vec<TrustAnchor<'static>> },
+    Authority {
+        certificates: Vec<CertificateDer<'static>>,
+        anchors: Vec<TrustAnchor<'static>>,
+    },
     List(Vec<CertificateDer<'static>>),
 }
 
@@ -67,12 +70,17 @@ impl Clients {
     pub fn of_authority(pem: &str) -> Result<Self, ClientsError> {
         let certificates = certificates("the client authority", pem)?;
         let anchor = |certificate: &CertificateDer<'static>| {
-            anchor_from_trusted_cert(certificate).map(|anchor| anchor.to_owned()).map_err(|_| {
-                ClientsError::Certificate { what: "the client authority" }
-            })
+            anchor_from_trusted_cert(certificate)
+                .map(|anchor| anchor.to_owned())
+                .map_err(|_| ClientsError::Certificate {
+                    what: "the client authority",
+                })
         };
         let anchors = certificates.iter().map(anchor).collect::<Result<_, _>>()?;
-        Ok(Self(Rule::Authority { certificates, anchors }))
+        Ok(Self(Rule::Authority {
+            certificates,
+            anchors,
+        }))
     }
 
     /// Whoever has one of these certificates, byte for byte.
@@ -80,10 +88,18 @@ impl Clients {
     /// # Errors
     /// When an entry holds no certificate.
     pub fn listed<'a>(pems: impl IntoIterator<Item = &'a str>) -> Result<Self, ClientsError> {
-        let lists = pems.into_iter().map(|pem| certificates("the list of clients", pem));
-        let list: Vec<_> = lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let lists = pems
+            .into_iter()
+            .map(|pem| certificates("the list of clients", pem));
+        let list: Vec<_> = lists
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect();
         if list.is_empty() {
-            return Err(ClientsError::Certificate { what: "the list of clients" });
+            return Err(ClientsError::Certificate {
+                what: "the list of clients",
+            });
         }
         Ok(Self(Rule::List(list)))
     }
@@ -119,14 +135,20 @@ impl Clients {
         }
         let chain = connection.map_or(&[][..], |connection| &connection.peer_certificates);
         let Some((leaf, intermediates)) = chain.split_first() else {
-            return Err(denied("This model is not for everybody: a client certificate is required."));
+            return Err(denied(
+                "This model is not for everybody: a client certificate is required.",
+            ));
         };
         let admitted = match &self.0 {
             Rule::Anyone => true,
             Rule::Authority { anchors, .. } => chains_to(leaf, intermediates, anchors, now),
             Rule::List(list) => list.contains(leaf) && is_valid(leaf, now),
         };
-        if admitted { Ok(Permit { subject }) } else { Err(denied("This client may not use this model.")) }
+        if admitted {
+            Ok(Permit { subject })
+        } else {
+            Err(denied("This client may not use this model."))
+        }
     }
 }
 
@@ -139,7 +161,16 @@ fn chains_to(
     let now = PkiTime::since_unix_epoch(Duration::from_secs(now.0));
     EndEntityCert::try_from(leaf).is_ok_and(|leaf| {
         let algorithms = webpki::ALL_VERIFICATION_ALGS;
-        leaf.verify_for_usage(algorithms, anchors, intermediates, now, KeyUsage::client_auth(), None, None).is_ok()
+        leaf.verify_for_usage(
+            algorithms,
+            anchors,
+            intermediates,
+            now,
+            KeyUsage::client_auth(),
+            None,
+            None,
+        )
+        .is_ok()
     })
 }
 
@@ -152,7 +183,10 @@ fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'sta
     if chain.is_empty() {
         return Err(ClientsError::Certificate { what });
     }
-    Ok(chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect())
+    Ok(chain
+        .iter()
+        .map(|certificate| CertificateDer::from(certificate.der().to_vec()))
+        .collect())
 }
 
 fn denied(message: &str) -> RequestError {

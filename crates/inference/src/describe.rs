@@ -15,14 +15,26 @@ use crate::rest::route::VersionChoice;
 ///
 /// # Errors
 /// `NOT_FOUND` where there is no such version.
-pub fn status(app: &App, name: &str, version: &VersionChoice) -> Result<GetModelStatusResponse, RequestError> {
-    let none = || RequestError::new(Code::NotFound, format!("Could not find any versions of model {name}"));
+pub fn status(
+    app: &App,
+    name: &str,
+    version: &VersionChoice,
+) -> Result<GetModelStatusResponse, RequestError> {
+    let none = || {
+        RequestError::new(
+            Code::NotFound,
+            format!("Could not find any versions of model {name}"),
+        )
+    };
     let states = app.models.model(name).ok_or_else(none)?.states();
     if states.is_empty() {
         return Err(none());
     }
     let states: Vec<_> = match version {
-        VersionChoice::Number(number) => states.into_iter().filter(|(version, _)| version == number).collect(),
+        VersionChoice::Number(number) => states
+            .into_iter()
+            .filter(|(version, _)| version == number)
+            .collect(),
         VersionChoice::Latest | VersionChoice::Label(_) => states,
     };
     if let (VersionChoice::Number(number), true) = (version, states.is_empty()) {
@@ -30,7 +42,10 @@ pub fn status(app: &App, name: &str, version: &VersionChoice) -> Result<GetModel
         return Err(RequestError::new(Code::NotFound, text));
     }
     Ok(GetModelStatusResponse {
-        model_version_status: states.iter().map(|(version, state)| version_status(*version, state)).collect(),
+        model_version_status: states
+            .iter()
+            .map(|(version, state)| version_status(*version, state))
+            .collect(),
     })
 }
 
@@ -38,7 +53,10 @@ pub fn status(app: &App, name: &str, version: &VersionChoice) -> Result<GetModel
 #[must_use]
 pub fn signatures(servable: &Servable) -> BTreeMap<String, SignatureDef> {
     let signatures = servable.signatures();
-    signatures.iter().map(|(name, signature)| (name.clone(), signature.to_proto())).collect()
+    signatures
+        .iter()
+        .map(|(name, signature)| (name.clone(), signature.to_proto()))
+        .collect()
 }
 
 fn version_status(version: i64, state: &State) -> ModelVersionStatus {
@@ -47,8 +65,15 @@ fn version_status(version: i64, state: &State) -> ModelVersionStatus {
         State::Available(_) => (model_version_status::State::Available, StatusProto::default()),
         State::Failed(message) => (
             model_version_status::State::End,
-            StatusProto { error_code: Code::Unknown.into(), error_message: message.clone() },
+            StatusProto {
+                error_code: Code::Unknown.into(),
+                error_message: message.clone(),
+            },
         ),
     };
-    ModelVersionStatus { version, state: state.into(), status: Some(status) }
+    ModelVersionStatus {
+        version,
+        state: state.into(),
+        status: Some(status),
+    }
 }

@@ -15,7 +15,10 @@ impl RequestError {
     /// A refusal with any code.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     /// The request itself is wrong.
@@ -39,7 +42,10 @@ impl RequestError {
     /// The same refusal with more said before its sentence.
     #[must_use]
     pub fn within(self, context: &str) -> Self {
-        Self { message: format!("{context}{}: {}", self.code.as_str_name(), self.message), ..self }
+        Self {
+            message: format!("{context}{}: {}", self.code.as_str_name(), self.message),
+            ..self
+        }
     }
 }
 

@@ -47,7 +47,10 @@ fn main() -> ExitCode {
 fn serve(config: Config, start: Instant) -> ExitCode {
     let confidential = config.mode == Mode::Confidential;
     if !config.ignored.is_empty() {
-        tracing::warn!(flags = config.ignored.join(","), "flags are accepted without effect");
+        tracing::warn!(
+            flags = config.ignored.join(","),
+            "flags are accepted without effect"
+        );
     }
     if let Err(error) = process::forbid_core_dumps() {
         return fail("server.io", &error, confidential);
@@ -94,7 +97,10 @@ fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place of this program that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of this program that reads the clock"
+)]
 fn now() -> UnixTime {
     SystemTime::now().into()
 }

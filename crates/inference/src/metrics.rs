@@ -62,7 +62,10 @@ impl Metrics {
     /// Nothing counted yet; the clock of the phases starts at `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { start, state: Mutex::default() }
+        Self {
+            start,
+            state: Mutex::default(),
+        }
     }
 
     /// Counts a request and its outcome. `model` is `None` where no such model is served.
@@ -83,7 +86,11 @@ impl Metrics {
 
     /// Notes how long the model itself took.
     pub fn runtime(&self, model: &str, api: &'static str, took: Duration) {
-        self.lock().runtime_latency.entry((model.to_owned(), api)).or_default().add(took);
+        self.lock()
+            .runtime_latency
+            .entry((model.to_owned(), api))
+            .or_default()
+            .add(took);
     }
 
     /// Notes that a version has come so far; the first time counts.
@@ -95,7 +102,13 @@ impl Metrics {
         {
             entry.insert(now);
             drop(state);
-            tracing::info!(model, version, phase = phase.name(), seconds = now, "phase reached");
+            tracing::info!(
+                model,
+                version,
+                phase = phase.name(),
+                seconds = now,
+                "phase reached"
+            );
         }
     }
 
@@ -122,7 +135,11 @@ impl Metrics {
         head(&mut out, PHASE_SECONDS, "gauge");
         for ((model, version, phase), seconds) in &state.phases {
             let version = version.to_string();
-            let labels = labels(&[("model_name", model), ("version", &version), ("phase", phase.name())]);
+            let labels = labels(&[
+                ("model_name", model),
+                ("version", &version),
+                ("phase", phase.name()),
+            ]);
             line(&mut out, PHASE_SECONDS, "", &labels, seconds);
         }
         out
@@ -148,7 +165,11 @@ impl Phase {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: [0; BUCKETS], sum: 0.0, count: 0 }
+        Self {
+            buckets: [0; BUCKETS],
+            sum: 0.0,
+            count: 0,
+        }
     }
 }
 
@@ -166,11 +187,22 @@ impl Histogram {
         let mut cumulative = 0;
         for (index, count) in self.buckets.iter().enumerate() {
             cumulative += count;
-            let bound = crate::rest::json::number::double(bound(index));
-            let bound = bound.strip_suffix(".0").unwrap_or(&bound);
-            line(out, name, "_bucket", &format!("{labels},le=\"{bound}\""), &cumulative);
+            let bound = crate::rest::json::number::six_digits(bound(index));
+            line(
+                out,
+                name,
+                "_bucket",
+                &format!("{labels},le=\"{bound}\""),
+                &cumulative,
+            );
         }
-        line(out, name, "_bucket", &format!("{labels},le=\"+Inf\""), &self.count);
+        line(
+            out,
+            name,
+            "_bucket",
+            &format!("{labels},le=\"+Inf\""),
+            &self.count,
+        );
         line(out, name, "_sum", labels, &self.sum);
         line(out, name, "_count", labels, &self.count);
     }
@@ -191,7 +223,13 @@ fn line(out: &mut String, name: &str, suffix: &str, labels: &str, value: &dyn st
 
 fn labels(pairs: &[(&str, &str)]) -> String {
     let pair = |(name, value): &(&str, &str)| {
-        format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+        format!(
+            "{name}=\"{}\"",
+            value
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n")
+        )
     };
     pairs.iter().map(pair).collect::<Vec<_>>().join(",")
 }

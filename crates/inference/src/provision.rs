@@ -69,7 +69,11 @@ impl Provision {
             return Err(value(format!("format {:?} is not {FORMAT:?}", file.format)));
         }
         let keys = KeyFolder::new(below(folder, &file.keys_dir)?);
-        let models = file.models.into_iter().map(|model| model.plan(&keys)).collect::<Result<Vec<_>, _>>()?;
+        let models = file
+            .models
+            .into_iter()
+            .map(|model| model.plan(&keys))
+            .collect::<Result<Vec<_>, _>>()?;
         if models.is_empty() {
             return Err(value("it names no model"));
         }
@@ -145,13 +149,23 @@ impl Model {
             key_id: Some(self.key_id),
             keys: Some(keys.clone()),
         };
-        Ok(ModelPlan { name: self.name, source, clients })
+        Ok(ModelPlan {
+            name: self.name,
+            source,
+            clients,
+        })
     }
 }
 
 fn below(folder: &Path, path: &Path) -> Result<PathBuf, ProvisionError> {
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if plain { Ok(folder.join(path)) } else { Err(value(format!("{} leads out of its folder", path.display()))) }
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if plain {
+        Ok(folder.join(path))
+    } else {
+        Err(value(format!("{} leads out of its folder", path.display())))
+    }
 }
 
 fn value(why: impl Into<String>) -> ProvisionError {
@@ -193,8 +207,13 @@ mod tests {
     fn reads_what_the_coordinator_writes() {
         let text = good().to_string();
         let provision = Provision::parse(text.as_bytes(), Path::new("/run/strongroom")).expect("good");
-        assert_eq!(provision.identity.private_key, Path::new("/run/strongroom/identity/key.pem"));
-        let Source::Bundles { digests, .. } = &provision.models[0].source else { panic!("bundles") };
+        assert_eq!(
+            provision.identity.private_key,
+            Path::new("/run/strongroom/identity/key.pem")
+        );
+        let Source::Bundles { digests, .. } = &provision.models[0].source else {
+            panic!("bundles")
+        };
         assert_eq!(digests[1].0, Digest32([0x22; 32]));
         assert!(provision.models[0].clients.is_anyone());
     }

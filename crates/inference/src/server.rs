@@ -1,17 +1,17 @@
 //! The program put together: models are loaded, then ports opened, then requests served until shutdown.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::io;
 
 use axum::Router;
 use axum::routing::get;
 use serde::Serialize;
 use strongroom_service::{
-    Limits, ListenAddress, Listener, Readiness, ReloadableIdentity, ServeError, Shutdown, TlsHandle, Transport,
-    health, ready,
+    Limits, ListenAddress, Listener, Readiness, ReloadableIdentity, ServeError, Shutdown, TlsHandle,
+    Transport, health, ready,
 };
 use tokio::task::JoinSet;
 
@@ -103,7 +103,12 @@ impl Server {
         shutdown: Shutdown,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(start));
-        let models = Models::new(config.models.iter().map(|plan| (plan.name.clone(), plan.clients.clone())));
+        let models = Models::new(
+            config
+                .models
+                .iter()
+                .map(|plan| (plan.name.clone(), plan.clients.clone())),
+        );
         let workers = Workers::start(config.workers, config.queue_max)
             .map_err(|error| StartError::Io("worker threads cannot be started", error))?;
         let app = Arc::new(App {
@@ -115,10 +120,19 @@ impl Server {
             encoding: config.encoding,
         });
         let readiness = Readiness::not_ready("models are being loaded");
-        let mut server = Self { addresses: Addresses::default(), tasks: JoinSet::new() };
-        let limits = Limits { drain_timeout: DRAIN_TIMEOUT, ..Limits::default() };
+        let mut server = Self {
+            addresses: Addresses::default(),
+            tasks: JoinSet::new(),
+        };
+        let limits = Limits {
+            drain_timeout: DRAIN_TIMEOUT,
+            ..Limits::default()
+        };
         let limits = limits.with_body_bytes_max(config.limits.body_bytes_max);
-        let spawn = Spawn { limits, shutdown: shutdown.clone() };
+        let spawn = Spawn {
+            limits,
+            shutdown: shutdown.clone(),
+        };
 
         // Certificates first: what is wrong with them need not wait for the models.
         let grpc_tls = transport(config.grpc_tls.as_ref(), GRPC_PROTOCOLS, &shutdown)?;
@@ -126,15 +140,19 @@ impl Server {
         if let Some(port) = config.listen.health_port {
             let router = health_router(&readiness, &app);
             let address = tcp(&config.listen, port);
-            server.addresses.health_addr =
-                server.listen(&address, router, Transport::Plain, &spawn).await?;
+            server.addresses.health_addr = server.listen(&address, router, Transport::Plain, &spawn).await?;
         }
-        let loader = Loader { engines: engine::embedded(), metrics };
+        let loader = Loader {
+            engines: engine::embedded(),
+            metrics,
+        };
         tokio::select! {
             loaded = load_all(&loader, &config, &app) => loaded?,
             () = shutdown.requested() => return Err(StartError::Interrupted),
         }
-        server.open_ports(&config, &app, &readiness, (grpc_tls, rest_tls), &spawn).await?;
+        server
+            .open_ports(&config, &app, &readiness, (grpc_tls, rest_tls), &spawn)
+            .await?;
         readiness.set_ready();
         if let Some(path) = &config.ready_file {
             ready::write_ready_file(path, &server.addresses)
@@ -180,13 +198,16 @@ impl Server {
         let grpc = grpc::router(app, config.grpc_health);
         if let Some(port) = config.listen.grpc_port {
             let address = tcp(&config.listen, port);
-            self.addresses.grpc_addr = self.listen(&address, grpc.clone(), grpc_tls.clone(), spawn).await?;
+            self.addresses.grpc_addr = self
+                .listen(&address, grpc.clone(), grpc_tls.clone(), spawn)
+                .await?;
             if let Some(address) = self.addresses.grpc_addr {
                 tracing::info!("Running gRPC ModelServer at {address} ...");
             }
         }
         if let Some(path) = &config.listen.grpc_socket {
-            self.listen(&ListenAddress::Unix(path.clone()), grpc, grpc_tls, spawn).await?;
+            self.listen(&ListenAddress::Unix(path.clone()), grpc, grpc_tls, spawn)
+                .await?;
         }
         if let Some(port) = config.listen.rest_port {
             let router = rest::router(Arc::clone(app), config.rest.clone());
@@ -207,10 +228,14 @@ impl Server {
         transport: Transport,
         spawn: &Spawn,
     ) -> Result<Option<SocketAddr>, StartError> {
-        let bind = |source| StartError::Bind { what: format!("{address:?}"), source };
+        let bind = |source| StartError::Bind {
+            what: format!("{address:?}"),
+            source,
+        };
         let listener = Listener::bind(address).await.map_err(bind)?;
         let bound = listener.local_addr();
-        self.tasks.spawn(listener.serve(router, transport, spawn.limits.clone(), spawn.shutdown.clone()));
+        self.tasks
+            .spawn(listener.serve(router, transport, spawn.limits.clone(), spawn.shutdown.clone()));
         Ok(bound)
     }
 }
@@ -222,8 +247,14 @@ struct Spawn {
 
 async fn load_all(loader: &Loader, config: &Config, app: &App) -> Result<(), StartError> {
     for plan in &config.models {
-        let model = app.models.model(&plan.name).expect("every planned model is registered");
-        let failed = |source| StartError::Model { name: plan.name.clone(), source };
+        let model = app
+            .models
+            .model(&plan.name)
+            .expect("every planned model is registered");
+        let failed = |source| StartError::Model {
+            name: plan.name.clone(),
+            source,
+        };
         loader.load(plan, model).await.map_err(failed)?;
     }
     Ok(())
@@ -234,20 +265,41 @@ fn transport(
     protocols: &[&[u8]],
     shutdown: &Shutdown,
 ) -> Result<Transport, StartError> {
-    let Some(plan) = plan else { return Ok(Transport::Plain) };
+    let Some(plan) = plan else {
+        return Ok(Transport::Plain);
+    };
     let tls: TlsHandle = match &plan.identity {
         Identity::Files(files) => {
             let (identity, seen) = files.load()?;
             let identity = ReloadableIdentity::new(identity);
-            tokio::spawn(files.clone().follow(Arc::clone(&identity), seen, shutdown.clone()));
+            tokio::spawn(
+                files
+                    .clone()
+                    .follow(Arc::clone(&identity), seen, shutdown.clone()),
+            );
             tls::server(identity, &plan.clients, plan.versions, protocols)?
         }
-        Identity::Inline { private_key, certificate_chain } => {
-            let identity = tls::identity_of(private_key.as_bytes(), certificate_chain.as_bytes(), Path::new("SSLConfig"))?;
-            tls::server(ReloadableIdentity::new(identity), &plan.clients, plan.versions, protocols)?
+        Identity::Inline {
+            private_key,
+            certificate_chain,
+        } => {
+            let identity = tls::identity_of(
+                private_key.as_bytes(),
+                certificate_chain.as_bytes(),
+                Path::new("SSLConfig"),
+            )?;
+            tls::server(
+                ReloadableIdentity::new(identity),
+                &plan.clients,
+                plan.versions,
+                protocols,
+            )?
         }
     };
-    Ok(Transport::Tls { tls, exporter_label: None })
+    Ok(Transport::Tls {
+        tls,
+        exporter_label: None,
+    })
 }
 
 fn health_router(readiness: &Readiness, app: &Arc<App>) -> Router {
@@ -257,7 +309,10 @@ fn health_router(readiness: &Readiness, app: &Arc<App>) -> Router {
 }
 
 fn tcp(listen: &Listen, port: u16) -> ListenAddress {
-    ListenAddress::Tcp { host: listen.address.clone(), port }
+    ListenAddress::Tcp {
+        host: listen.address.clone(),
+        port,
+    }
 }
 
 /// How long requests in flight may take once shutdown is asked for.

@@ -28,10 +28,17 @@ pub struct TextError {
 /// # Errors
 /// With the line at which it stops making sense.
 pub fn parse(text: &str) -> Result<Fields, TextError> {
-    let mut parser = Parser { text: text.as_bytes(), at: 0 };
+    let mut parser = Parser {
+        text: text.as_bytes(),
+        at: 0,
+    };
     let fields = parser.fields(0)?;
     parser.skip();
-    if parser.at < parser.text.len() { Err(parser.fail("a brace closes nothing")) } else { Ok(fields) }
+    if parser.at < parser.text.len() {
+        Err(parser.fail("a brace closes nothing"))
+    } else {
+        Ok(fields)
+    }
 }
 
 struct Parser<'a> {
@@ -140,7 +147,10 @@ impl Parser<'_> {
 
     fn fail(&self, what: &'static str) -> TextError {
         let read = &self.text[..self.at.min(self.text.len())];
-        TextError { line: read.iter().filter(|byte| **byte == b'\n').count() + 1, what }
+        TextError {
+            line: read.iter().filter(|byte| **byte == b'\n').count() + 1,
+            what,
+        }
     }
 }
 
@@ -160,10 +170,17 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        let text = "# a comment\nprometheus_config: {\n  enable: true,\n  path: \"/a\" '/b\\n'\n} other { n: -5 }";
-        let inner = vec![("enable".to_owned(), word("true")), ("path".to_owned(), Value::String("/a/b\n".to_owned()))];
+        let text =
+            "# a comment\nprometheus_config: {\n  enable: true,\n  path: \"/a\" '/b\\n'\n} other { n: -5 }";
+        let inner = vec![
+            ("enable".to_owned(), word("true")),
+            ("path".to_owned(), Value::String("/a/b\n".to_owned())),
+        ];
         let other = Value::Message(vec![("n".to_owned(), word("-5"))]);
-        let expected = vec![("prometheus_config".to_owned(), Value::Message(inner)), ("other".to_owned(), other)];
+        let expected = vec![
+            ("prometheus_config".to_owned(), Value::Message(inner)),
+            ("other".to_owned(), other),
+        ];
         assert_eq!(parse(text), Ok(expected));
         assert_eq!(parse(" \n"), Ok(vec![]));
     }

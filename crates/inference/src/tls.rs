@@ -109,7 +109,10 @@ impl IdentityFiles {
 /// # Errors
 /// When one is missing, or the two do not belong together.
 pub fn identity_of(key_pem: &[u8], chain_pem: &[u8], place: &Path) -> Result<CertifiedKey, TlsError> {
-    let no_key = |_| TlsError::Pem { path: place.to_owned(), what: "private key" };
+    let no_key = |_| TlsError::Pem {
+        path: place.to_owned(),
+        what: "private key",
+    };
     let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(no_key)?;
     let chain = certificates(place, chain_pem)?;
     CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(TlsError::Identity)
@@ -148,7 +151,10 @@ pub fn server(
     let builder = match clients {
         ClientAuth::None => builder.with_no_client_auth(),
         ClientAuth::Optional(roots) => builder.with_client_cert_verifier(
-            verifier(roots).allow_unauthenticated().build().map_err(TlsError::Clients)?,
+            verifier(roots)
+                .allow_unauthenticated()
+                .build()
+                .map_err(TlsError::Clients)?,
         ),
         ClientAuth::Required(roots) => {
             builder.with_client_cert_verifier(verifier(roots).build().map_err(TlsError::Clients)?)
@@ -168,8 +174,13 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let none = || TlsError::Pem { path: path.to_owned(), what: "certificate" };
-    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| none())?;
+    let none = || TlsError::Pem {
+        path: path.to_owned(),
+        what: "certificate",
+    };
+    let chain = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| none())?;
     if chain.is_empty() { Err(none()) } else { Ok(chain) }
 }
 

@@ -28,7 +28,12 @@ fn defaults_are_tensorflow_servings() {
 
 #[test]
 fn flags_without_effect_are_named() {
-    let config = config(&["--model_base_path=/m", "--enable_batching", "--grpc_max_threads=4"]).expect("good");
+    let config = config(&[
+        "--model_base_path=/m",
+        "--enable_batching",
+        "--grpc_max_threads=4",
+    ])
+    .expect("good");
     assert_eq!(config.ignored, ["enable_batching", "grpc_max_threads"]);
 }
 
@@ -43,7 +48,12 @@ fn the_kernel_chooses_ports_that_are_not_off() {
 #[test]
 fn digests_make_a_model_a_bundle() {
     let digest = format!("--model_bundle_digest=m={}", "ab".repeat(32));
-    let plan = config(&["--model_name=m", "--model_base_path=s3://b/m", &digest, "--model_keys_dir=/k"]);
+    let plan = config(&[
+        "--model_name=m",
+        "--model_base_path=s3://b/m",
+        &digest,
+        "--model_keys_dir=/k",
+    ]);
     let plan = plan.expect("good").models.remove(0);
     assert!(matches!(plan.source, Source::Bundles { digests, key_id: None, .. } if digests.len() == 1));
 }
@@ -52,7 +62,10 @@ fn digests_make_a_model_a_bundle() {
 fn refuses_what_it_should() {
     let base = "--model_base_path=/m";
     assert!(refusal(&[]).contains("are empty!"));
-    assert_eq!(refusal(&[base, "--model_config_file=/f"]), "--model_config_file is not supported by this server");
+    assert_eq!(
+        refusal(&[base, "--model_config_file=/f"]),
+        "--model_config_file is not supported by this server"
+    );
     assert!(refusal(&[base, "--use_alts_credentials"]).contains("not supported"));
     assert!(refusal(&[base, "--port=0"]).contains("grpc_socket_path"));
     assert!(config(&[base, "--port=0", "--grpc_socket_path=/s"]).is_ok());
@@ -98,7 +111,11 @@ fn confidential_mode_cannot_be_left() {
         assert!(matches!(tls.clients, ClientAuth::None));
     }
     for flag in FIXED_BY_PROVISION {
-        let value = if *flag == "model_bundle_digest" { "x=y" } else { "/x" };
+        let value = if *flag == "model_bundle_digest" {
+            "x=y"
+        } else {
+            "/x"
+        };
         let error = config(&[&provision, &format!("--{flag}={value}")]).expect_err(flag);
         assert_eq!(error.code(), "provision.flag", "{flag}");
     }
@@ -114,8 +131,19 @@ fn metrics_are_off_unless_the_file_switches_them_on() {
         config(&["--model_base_path=/m", &flag]).map(|config| config.rest.metrics_path)
     };
     let default = Some(files::METRICS_PATH.to_owned());
-    assert_eq!(metrics("prometheus_config { enable: true }").expect("good"), default);
-    assert_eq!(metrics("prometheus_config { enable: true path: '/p' }").expect("good").as_deref(), Some("/p"));
-    assert_eq!(metrics("prometheus_config { enable: false }").expect("good"), None);
+    assert_eq!(
+        metrics("prometheus_config { enable: true }").expect("good"),
+        default
+    );
+    assert_eq!(
+        metrics("prometheus_config { enable: true path: '/p' }")
+            .expect("good")
+            .as_deref(),
+        Some("/p")
+    );
+    assert_eq!(
+        metrics("prometheus_config { enable: false }").expect("good"),
+        None
+    );
     assert!(metrics("prometheus { }").is_err());
 }

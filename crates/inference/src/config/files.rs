@@ -31,7 +31,11 @@ pub(super) fn metrics_path(path: &Path) -> Result<Option<String>, ConfigError> {
             }
         }
     }
-    let metrics = if metrics.is_empty() { METRICS_PATH.to_owned() } else { metrics };
+    let metrics = if metrics.is_empty() {
+        METRICS_PATH.to_owned()
+    } else {
+        metrics
+    };
     Ok(enabled.then_some(metrics))
 }
 
@@ -61,7 +65,10 @@ fn ssl_config_of(path: &Path, fields: Fields) -> Result<SslConfig, ConfigError> 
 }
 
 fn unknown_field(path: &Path, field: &str) -> ConfigError {
-    ConfigError::Value(format!("{}: field {field} is unknown or of another type", path.display()))
+    ConfigError::Value(format!(
+        "{}: field {field} is unknown or of another type",
+        path.display()
+    ))
 }
 
 /// Where metrics are unless the file says otherwise.
@@ -79,7 +86,8 @@ mod tests {
 
     #[test]
     fn reads_what_protects_the_port() {
-        let config = ssl("server_key: 'k\\n' server_cert: 'c' custom_ca: 'a' client_verify: true").expect("good");
+        let config =
+            ssl("server_key: 'k\\n' server_cert: 'c' custom_ca: 'a' client_verify: true").expect("good");
         assert_eq!((config.server_key.as_str(), config.client_verify), ("k\n", true));
         assert!(ssl("client_verify: true").is_err());
         assert!(ssl("client_verify: yes").is_err());

@@ -48,18 +48,26 @@ impl Flags {
             if argument == "--" {
                 break;
             }
-            let Some(text) = argument.strip_prefix("--") else { return Err(unknown(argument)) };
+            let Some(text) = argument.strip_prefix("--") else {
+                return Err(unknown(argument));
+            };
             let (name, value) = match text.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (text, None),
             };
-            let Some(flag) = table::find(name) else { return Err(unknown(argument)) };
+            let Some(flag) = table::find(name) else {
+                return Err(unknown(argument));
+            };
             let value = match (flag.kind, value) {
                 (Kind::Bool, None) => "true".to_owned(),
                 (_, None) => return Err(unknown(argument)),
                 (kind, Some(value)) if kind.accepts(value) => value.to_owned(),
                 (kind, Some(value)) => {
-                    return Err(FlagError::Value { flag: flag.name, value: value.to_owned(), kind: kind.name() });
+                    return Err(FlagError::Value {
+                        flag: flag.name,
+                        value: value.to_owned(),
+                        kind: kind.name(),
+                    });
                 }
             };
             let values = flags.values.entry(flag.name).or_default();
@@ -74,7 +82,10 @@ impl Flags {
     /// The flag's text, unless it is not given or empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.all(name).first().map(String::as_str).filter(|text| !text.is_empty())
+        self.all(name)
+            .first()
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// All values of a flag that may be repeated.
@@ -103,8 +114,16 @@ impl Flags {
 }
 
 fn unknown(argument: String) -> FlagError {
-    let name = argument.trim_start_matches('-').split('=').next().unwrap_or_default().to_owned();
-    FlagError::Unknown { hint: table::nearest(&name), argument }
+    let name = argument
+        .trim_start_matches('-')
+        .split('=')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    FlagError::Unknown {
+        hint: table::nearest(&name),
+        argument,
+    }
 }
 
 #[cfg(test)]
@@ -117,20 +136,40 @@ mod tests {
 
     #[test]
     fn reads_flags() {
-        let flags = parse(&["--port=8500", "--enable_batching", "--model_name=m", "--", "--anything"]).expect("flags");
+        let flags = parse(&[
+            "--port=8500",
+            "--enable_batching",
+            "--model_name=m",
+            "--",
+            "--anything",
+        ])
+        .expect("flags");
         assert_eq!(flags.number("port"), Some(8500));
         assert!(flags.switch("enable_batching"));
         assert_eq!(flags.text("model_name"), Some("m"));
         assert_eq!(flags.text("model_base_path"), None);
-        assert!(!parse(&["--enable_batching=false"]).expect("flags").switch("enable_batching"));
+        assert!(
+            !parse(&["--enable_batching=false"])
+                .expect("flags")
+                .switch("enable_batching")
+        );
     }
 
     #[test]
     fn refuses_what_it_should() {
         let text = |arguments: &[&str]| parse(arguments).expect_err("refused").to_string();
-        assert_eq!(text(&["--prot=1"]), "unknown argument: --prot=1 (did you mean --port?)");
-        assert_eq!(text(&["--port", "8500"]), "unknown argument: --port (did you mean --port?)");
-        assert_eq!(text(&["-port=1"]), "unknown argument: -port=1 (did you mean --port?)");
+        assert_eq!(
+            text(&["--prot=1"]),
+            "unknown argument: --prot=1 (did you mean --port?)"
+        );
+        assert_eq!(
+            text(&["--port", "8500"]),
+            "unknown argument: --port (did you mean --port?)"
+        );
+        assert_eq!(
+            text(&["-port=1"]),
+            "unknown argument: -port=1 (did you mean --port?)"
+        );
         assert!(text(&["--enable_batching=1"]).starts_with("couldn't interpret value \"1\""));
         assert!(text(&["--port=x"]).contains("takes a whole number"));
         assert_eq!(text(&["--port=1", "--port=2"]), "flag --port is given twice");

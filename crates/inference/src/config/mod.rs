@@ -139,8 +139,15 @@ impl Config {
         if let Some(flag) = of_effect(flags, Effect::Refused).next() {
             return Err(ConfigError::Refused(flag));
         }
-        let provision = flags.text("provision_file").map(|path| Provision::read(Path::new(path))).transpose()?;
-        let mode = if provision.is_some() { Mode::Confidential } else { Mode::Plain };
+        let provision = flags
+            .text("provision_file")
+            .map(|path| Provision::read(Path::new(path)))
+            .transpose()?;
+        let mode = if provision.is_some() {
+            Mode::Confidential
+        } else {
+            Mode::Plain
+        };
         if mode == Mode::Confidential {
             check_confidential(flags)?;
         }
@@ -167,7 +174,10 @@ impl Config {
             limits: limits(flags)?,
             workers: positive(flags, "model_workers")?.unwrap_or_else(cores),
             queue_max: positive(flags, "model_queue_max")?.unwrap_or(QUEUE_MAX),
-            rest: RestOptions { cors: flags.switch("rest_api_enable_cors_support"), metrics_path },
+            rest: RestOptions {
+                cors: flags.switch("rest_api_enable_cors_support"),
+                metrics_path,
+            },
             encoding: match flags.switch("enable_serialization_as_tensor_content") {
                 true => Encoding::Content,
                 false => Encoding::Typed,
@@ -186,11 +196,14 @@ impl Config {
 /// When it is neither `text` nor `json`.
 pub fn log_format(flags: &Flags) -> Result<LogFormat, ConfigError> {
     let text = flags.text("log_format").unwrap_or("text");
-    text.parse().map_err(|error| ConfigError::Value(format!("--log_format: {error}")))
+    text.parse()
+        .map_err(|error| ConfigError::Value(format!("--log_format: {error}")))
 }
 
 fn of_effect(flags: &Flags, effect: Effect) -> impl Iterator<Item = &'static str> {
-    flags.given().filter(move |name| table::find(name).is_some_and(|flag| flag.effect == effect))
+    flags
+        .given()
+        .filter(move |name| table::find(name).is_some_and(|flag| flag.effect == effect))
 }
 
 fn check_confidential(flags: &Flags) -> Result<(), ConfigError> {
@@ -221,18 +234,29 @@ fn plain_model(flags: &Flags) -> Result<ModelPlan, ConfigError> {
                 "--model_bundle_digest names model {model:?}, but the model is {name:?}"
             )));
         }
-        let digest: Digest32 = digest
-            .parse()
-            .map_err(|_| ConfigError::Value(format!("{digest:?} is no bundle digest (64 hexadecimal digits)")))?;
+        let digest: Digest32 = digest.parse().map_err(|_| {
+            ConfigError::Value(format!("{digest:?} is no bundle digest (64 hexadecimal digits)"))
+        })?;
         digests.push(BundleDigest(digest));
     }
     let source = if digests.is_empty() {
-        Source::Plain { base: base.to_owned() }
+        Source::Plain {
+            base: base.to_owned(),
+        }
     } else {
         let keys = flags.text("model_keys_dir").map(KeyFolder::new);
-        Source::Bundles { store: base.to_owned(), digests, key_id: None, keys }
+        Source::Bundles {
+            store: base.to_owned(),
+            digests,
+            key_id: None,
+            keys,
+        }
     };
-    Ok(ModelPlan { name, source, clients: Clients::anyone() })
+    Ok(ModelPlan {
+        name,
+        source,
+        clients: Clients::anyone(),
+    })
 }
 
 fn listen(flags: &Flags) -> Result<Listen, ConfigError> {
@@ -257,7 +281,9 @@ fn listen(flags: &Flags) -> Result<Listen, ConfigError> {
         health_port: port("health_port", 0)?,
     };
     if listen.grpc_port.is_none() && listen.grpc_socket.is_none() {
-        return Err(ConfigError::Value("server_options.port is not set; nor is grpc_socket_path".to_owned()));
+        return Err(ConfigError::Value(
+            "server_options.port is not set; nor is grpc_socket_path".to_owned(),
+        ));
     }
     Ok(listen)
 }

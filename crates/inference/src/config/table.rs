@@ -72,31 +72,65 @@ pub fn find(name: &str) -> Option<&'static Flag> {
 /// The flag whose name is most like `name`, if any is.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
-    let near = FLAGS.iter().map(|flag| (strsim::damerau_levenshtein(flag.name, name), flag.name));
-    near.min().filter(|(distance, _)| *distance <= DISTANCE_MAX).map(|(_, name)| name)
+    let near = FLAGS
+        .iter()
+        .map(|flag| (strsim::damerau_levenshtein(flag.name, name), flag.name));
+    near.min()
+        .filter(|(distance, _)| *distance <= DISTANCE_MAX)
+        .map(|(_, name)| name)
 }
 
 /// What `--help` prints.
 #[must_use]
 pub fn usage() -> String {
     let line = |flag: &Flag| {
-        let not_yet = if flag.effect == Effect::NotYet { " (accepted, without effect yet)" } else { "" };
-        format!("    --{}={}\t{}{not_yet}\n", flag.name, flag.kind.name(), flag.help)
+        let not_yet = if flag.effect == Effect::NotYet {
+            " (accepted, without effect yet)"
+        } else {
+            ""
+        };
+        format!(
+            "    --{}={}\t{}{not_yet}\n",
+            flag.name,
+            flag.kind.name(),
+            flag.help
+        )
     };
     let shown = FLAGS.iter().filter(|flag| flag.effect != Effect::Refused);
-    format!("usage: strongroom-inference [flags]\nFlags:\n{}", shown.map(line).collect::<String>())
+    format!(
+        "usage: strongroom-inference [flags]\nFlags:\n{}",
+        shown.map(line).collect::<String>()
+    )
 }
 
 const fn full(name: &'static str, kind: Kind, help: &'static str) -> Flag {
-    Flag { name, kind, effect: Effect::Full, repeats: false, help }
+    Flag {
+        name,
+        kind,
+        effect: Effect::Full,
+        repeats: false,
+        help,
+    }
 }
 
 const fn not_yet(name: &'static str, kind: Kind) -> Flag {
-    Flag { name, kind, effect: Effect::NotYet, repeats: false, help: "as in TensorFlow Serving" }
+    Flag {
+        name,
+        kind,
+        effect: Effect::NotYet,
+        repeats: false,
+        help: "as in TensorFlow Serving",
+    }
 }
 
 const fn refused(name: &'static str, kind: Kind) -> Flag {
-    Flag { name, kind, effect: Effect::Refused, repeats: false, help: "" }
+    Flag {
+        name,
+        kind,
+        effect: Effect::Refused,
+        repeats: false,
+        help: "",
+    }
 }
 
 /// Typing errors that still get a hint.
@@ -105,16 +139,52 @@ const DISTANCE_MAX: usize = 3;
 const FLAGS: &[Flag] = &[
     // TensorFlow Serving's.
     full("port", Kind::Int, "TCP port of gRPC; 0 switches it off (8500)"),
-    full("grpc_socket_path", Kind::Text, "Unix socket on which gRPC is served as well"),
-    full("rest_api_port", Kind::Int, "TCP port of REST; 0 switches it off (0)"),
-    full("rest_api_timeout_in_ms", Kind::Int, "time for an answer to a REST request (30000)"),
-    full("rest_api_enable_cors_support", Kind::Bool, "let pages of other origins read REST answers"),
+    full(
+        "grpc_socket_path",
+        Kind::Text,
+        "Unix socket on which gRPC is served as well",
+    ),
+    full(
+        "rest_api_port",
+        Kind::Int,
+        "TCP port of REST; 0 switches it off (0)",
+    ),
+    full(
+        "rest_api_timeout_in_ms",
+        Kind::Int,
+        "time for an answer to a REST request (30000)",
+    ),
+    full(
+        "rest_api_enable_cors_support",
+        Kind::Bool,
+        "let pages of other origins read REST answers",
+    ),
     full("model_name", Kind::Text, "name of the model (default)"),
-    full("model_base_path", Kind::Text, "path or store URL of a model file, a bundle, or a folder of versions"),
-    full("monitoring_config_file", Kind::Text, "text MonitoringConfig: metrics on the REST port"),
-    full("ssl_config_file", Kind::Text, "text SSLConfig: TLS of the gRPC port"),
-    full("enable_grpc_healthcheck_service", Kind::Bool, "serve grpc.health.v1.Health"),
-    full("enable_serialization_as_tensor_content", Kind::Bool, "gRPC answers carry raw bytes"),
+    full(
+        "model_base_path",
+        Kind::Text,
+        "path or store URL of a model file, a bundle, or a folder of versions",
+    ),
+    full(
+        "monitoring_config_file",
+        Kind::Text,
+        "text MonitoringConfig: metrics on the REST port",
+    ),
+    full(
+        "ssl_config_file",
+        Kind::Text,
+        "text SSLConfig: TLS of the gRPC port",
+    ),
+    full(
+        "enable_grpc_healthcheck_service",
+        Kind::Bool,
+        "serve grpc.health.v1.Health",
+    ),
+    full(
+        "enable_serialization_as_tensor_content",
+        Kind::Bool,
+        "gRPC answers carry raw bytes",
+    ),
     full("version", Kind::Bool, "print the version and end"),
     full("help", Kind::Bool, "print this text and end"),
     refused("model_config_file", Kind::Text),
@@ -154,7 +224,11 @@ const FLAGS: &[Flag] = &[
     not_yet("mixed_precision", Kind::Text),
     not_yet("skip_initialize_tpu", Kind::Bool),
     // Ours.
-    full("model_keys_dir", Kind::Text, "folder of model keys, each a file of 32 bytes named by its key id, mode 0600"),
+    full(
+        "model_keys_dir",
+        Kind::Text,
+        "folder of model keys, each a file of 32 bytes named by its key id, mode 0600",
+    ),
     Flag {
         name: "model_bundle_digest",
         kind: Kind::Text,
@@ -162,18 +236,58 @@ const FLAGS: &[Flag] = &[
         repeats: true,
         help: "NAME=HEX: digest of the bundle that the model must be; given several times, version 1, 2, ...",
     },
-    full("tls_certificate_file", Kind::Text, "certificate chain of REST and gRPC, PEM"),
+    full(
+        "tls_certificate_file",
+        Kind::Text,
+        "certificate chain of REST and gRPC, PEM",
+    ),
     full("tls_key_file", Kind::Text, "private key of REST and gRPC, PEM"),
-    full("tls_client_ca_file", Kind::Text, "clients of REST and gRPC must have a certificate of these authorities"),
-    full("provision_file", Kind::Text, "confidential mode: models, digests, keys and identity are those of this file"),
-    full("ready_file", Kind::Text, "written once requests are served: addresses, as JSON"),
+    full(
+        "tls_client_ca_file",
+        Kind::Text,
+        "clients of REST and gRPC must have a certificate of these authorities",
+    ),
+    full(
+        "provision_file",
+        Kind::Text,
+        "confidential mode: models, digests, keys and identity are those of this file",
+    ),
+    full(
+        "ready_file",
+        Kind::Text,
+        "written once requests are served: addresses, as JSON",
+    ),
     full("listen_address", Kind::Text, "address of all TCP ports (0.0.0.0)"),
-    full("ephemeral_ports", Kind::Bool, "the kernel chooses every TCP port that is not 0; the ready file tells them"),
-    full("health_port", Kind::Int, "plaintext TCP port of /healthz, /readyz and metrics; 0 switches it off (0)"),
-    full("rest_max_body_bytes", Kind::Int, "largest body of a request, REST and gRPC (67108864)"),
-    full("max_tensor_bytes", Kind::Int, "memory of all tensors of one request (268435456)"),
-    full("model_workers", Kind::Int, "threads that run models (one per core)"),
-    full("model_queue_max", Kind::Int, "requests that may wait for a worker (1024)"),
+    full(
+        "ephemeral_ports",
+        Kind::Bool,
+        "the kernel chooses every TCP port that is not 0; the ready file tells them",
+    ),
+    full(
+        "health_port",
+        Kind::Int,
+        "plaintext TCP port of /healthz, /readyz and metrics; 0 switches it off (0)",
+    ),
+    full(
+        "rest_max_body_bytes",
+        Kind::Int,
+        "largest body of a request, REST and gRPC (67108864)",
+    ),
+    full(
+        "max_tensor_bytes",
+        Kind::Int,
+        "memory of all tensors of one request (268435456)",
+    ),
+    full(
+        "model_workers",
+        Kind::Int,
+        "threads that run models (one per core)",
+    ),
+    full(
+        "model_queue_max",
+        Kind::Int,
+        "requests that may wait for a worker (1024)",
+    ),
     full("log_format", Kind::Text, "text or json"),
 ];
 

@@ -49,33 +49,57 @@ impl TlsPlan {
     /// A model that is not for everybody must not close the port to the clients of another: certificates are optional
     /// here, and asked for by the model's own rule.
     pub(super) fn of_marble(identity: IdentityFiles, models: &[ModelPlan]) -> Self {
-        let certificates: Vec<CertificateDer<'static>> =
-            models.iter().flat_map(|model| model.clients.certificates()).cloned().collect();
-        let clients =
-            if certificates.is_empty() { ClientAuth::None } else { ClientAuth::Optional(certificates) };
-        Self { identity: Identity::Files(identity), clients, versions: Versions::Strict }
+        let certificates: Vec<CertificateDer<'static>> = models
+            .iter()
+            .flat_map(|model| model.clients.certificates())
+            .cloned()
+            .collect();
+        let clients = if certificates.is_empty() {
+            ClientAuth::None
+        } else {
+            ClientAuth::Optional(certificates)
+        };
+        Self {
+            identity: Identity::Files(identity),
+            clients,
+            versions: Versions::Strict,
+        }
     }
 }
 
 /// TLS of gRPC and REST. TensorFlow Serving's `SSLConfig` covers gRPC only.
 pub(super) fn of_flags(flags: &Flags) -> Result<(Option<TlsPlan>, Option<TlsPlan>), ConfigError> {
     let ours = ours(flags)?;
-    let Some(path) = flags.text("ssl_config_file") else { return Ok((ours.clone(), ours)) };
+    let Some(path) = flags.text("ssl_config_file") else {
+        return Ok((ours.clone(), ours));
+    };
     if ours.is_some() {
-        return Err(ConfigError::Value("--ssl_config_file and --tls_certificate_file exclude each other".to_owned()));
+        return Err(ConfigError::Value(
+            "--ssl_config_file and --tls_certificate_file exclude each other".to_owned(),
+        ));
     }
     let config = files::ssl_config(Path::new(path))?;
     let clients = if config.client_verify {
-        let roots = CertificateDer::pem_slice_iter(config.custom_ca.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let roots =
+            CertificateDer::pem_slice_iter(config.custom_ca.as_bytes()).collect::<Result<Vec<_>, _>>();
         let roots = roots.ok().filter(|roots| !roots.is_empty());
         let none = || ConfigError::Value(format!("{path}: custom_ca holds no certificate"));
         ClientAuth::Required(roots.ok_or_else(none)?)
     } else {
         ClientAuth::None
     };
-    let identity =
-        Identity::Inline { private_key: config.server_key, certificate_chain: config.server_cert };
-    Ok((Some(TlsPlan { identity, clients, versions: Versions::Usual }), None))
+    let identity = Identity::Inline {
+        private_key: config.server_key,
+        certificate_chain: config.server_cert,
+    };
+    Ok((
+        Some(TlsPlan {
+            identity,
+            clients,
+            versions: Versions::Usual,
+        }),
+        None,
+    ))
 }
 
 fn ours(flags: &Flags) -> Result<Option<TlsPlan>, ConfigError> {
@@ -97,6 +121,13 @@ fn ours(flags: &Flags) -> Result<Option<TlsPlan>, ConfigError> {
         Some(path) => ClientAuth::Required(read_certificates(Path::new(path))?),
         None => ClientAuth::None,
     };
-    let identity = IdentityFiles { private_key: key.into(), certificate_chain: certificate.into() };
-    Ok(Some(TlsPlan { identity: Identity::Files(identity), clients, versions: Versions::Usual }))
+    let identity = IdentityFiles {
+        private_key: key.into(),
+        certificate_chain: certificate.into(),
+    };
+    Ok(Some(TlsPlan {
+        identity: Identity::Files(identity),
+        clients,
+        versions: Versions::Usual,
+    }))
 }

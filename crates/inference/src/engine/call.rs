@@ -31,14 +31,20 @@ impl Call {
                 )));
             }
         }
-        Ok(Self { inputs, outputs: outputs(signature, filter)? })
+        Ok(Self {
+            inputs,
+            outputs: outputs(signature, filter)?,
+        })
     }
 }
 
 fn check_names(signature: &Signature, inputs: &BTreeMap<String, Tensor>) -> Result<(), RequestError> {
     let (sent, known) = (inputs.keys(), signature.inputs.keys());
-    let extra: Vec<&str> =
-        sent.clone().filter(|alias| !signature.inputs.contains_key(*alias)).map(String::as_str).collect();
+    let extra: Vec<&str> = sent
+        .clone()
+        .filter(|alias| !signature.inputs.contains_key(*alias))
+        .map(String::as_str)
+        .collect();
     let missing: Vec<&str> = known
         .clone()
         .filter(|alias| !inputs.contains_key(*alias) && !signature.defaults.contains_key(*alias))
@@ -71,7 +77,10 @@ fn check_names(signature: &Signature, inputs: &BTreeMap<String, Tensor>) -> Resu
     if let Some(alias) = extra.first() {
         return Err(RequestError::invalid(format!(
             "Inputs contains invalid name. Used request inputs: {{{}}}, request input: {alias}",
-            sent.filter(|alias| signature.inputs.contains_key(*alias)).map(String::as_str).collect::<Vec<_>>().join(",")
+            sent.filter(|alias| signature.inputs.contains_key(*alias))
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(",")
         )));
     }
     Ok(())
@@ -91,7 +100,9 @@ fn outputs(signature: &Signature, filter: &[String]) -> Result<Vec<String>, Requ
             )));
         }
         if !seen.insert(alias) {
-            return Err(RequestError::invalid(format!("duplicate output tensor alias: {alias}")));
+            return Err(RequestError::invalid(format!(
+                "duplicate output tensor alias: {alias}"
+            )));
         }
     }
     Ok(filter.to_vec())
@@ -106,8 +117,15 @@ mod tests {
     use crate::tensor::Data;
 
     fn specs(names: &[&str]) -> BTreeMap<String, TensorSpec> {
-        let spec = |name: &&str| TensorSpec { name: format!("{name}:0"), dtype: DataType::DtFloat, shape: None };
-        names.iter().map(|name| ((*name).to_owned(), spec(name))).collect()
+        let spec = |name: &&str| TensorSpec {
+            name: format!("{name}:0"),
+            dtype: DataType::DtFloat,
+            shape: None,
+        };
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), spec(name)))
+            .collect()
     }
 
     fn float() -> Tensor {
@@ -118,9 +136,13 @@ mod tests {
         let inputs = inputs.iter().map(|name| ((*name).to_owned(), float())).collect();
         let filter: Vec<String> = filter.iter().map(|name| (*name).to_owned()).collect();
         let found = Call::new(signature, inputs, &filter).map(|call| call.outputs);
-        assert_eq!(found.as_deref().map_err(RequestError::message), expected.map(|names| {
-            names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()
-        }).as_deref().map_err(|text| *text));
+        assert_eq!(
+            found.as_deref().map_err(RequestError::message),
+            expected
+                .map(|names| { names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>() })
+                .as_deref()
+                .map_err(|text| *text)
+        );
     }
 
     #[test]
@@ -132,22 +154,28 @@ mod tests {
             &signature,
             &["a", "c", "d"],
             &[],
-            Err("input size does not match signature: 3!=2 len({a,c,d}) != len({a,b}). Sent extra: {c,d}. Missing \
-                 but required: {b}."),
+            Err(
+                "input size does not match signature: 3!=2 len({a,c,d}) != len({a,b}). Sent extra: {c,d}. Missing \
+                 but required: {b}.",
+            ),
         );
         check(
             &signature,
             &["a"],
             &[],
-            Err("input size does not match signature: 1!=2 len({a}) != len({a,b}). Sent extra: {}. Missing but \
-                 required: {b}."),
+            Err(
+                "input size does not match signature: 1!=2 len({a}) != len({a,b}). Sent extra: {}. Missing but \
+                 required: {b}.",
+            ),
         );
         check(
             &signature,
             &["a", "c"],
             &[],
-            Err("Signature input alias: b(feed name: b:0) not found in request and no default value provided. Inputs \
-                 expected to be in the request {a,b}, or default input alias set: {}"),
+            Err(
+                "Signature input alias: b(feed name: b:0) not found in request and no default value provided. Inputs \
+                 expected to be in the request {a,b}, or default input alias set: {}",
+            ),
         );
         check(
             &signature,
@@ -155,7 +183,12 @@ mod tests {
             &["q"],
             Err("output tensor alias not found in signature: q Outputs expected to be in the set {y,z}."),
         );
-        check(&signature, &["a", "b"], &["y", "y"], Err("duplicate output tensor alias: y"));
+        check(
+            &signature,
+            &["a", "b"],
+            &["y", "y"],
+            Err("duplicate output tensor alias: y"),
+        );
     }
 
     #[test]
@@ -177,6 +210,9 @@ mod tests {
         let wrong = Tensor::new(vec![], Data::String(vec![bytes::Bytes::new()])).expect("a scalar");
         let refused = Call::new(&signature, BTreeMap::from([("a".to_owned(), wrong)]), &[]);
         let message = refused.expect_err("another type");
-        assert_eq!(message.message(), "Expects arg[0] to be float but string is provided");
+        assert_eq!(
+            message.message(),
+            "Expects arg[0] to be float but string is provided"
+        );
     }
 }

@@ -24,12 +24,19 @@ impl Fixture {
     /// `y = max(x, 0)`.
     #[must_use]
     pub fn relu(files: ModelFiles) -> Self {
-        Self { files, x: [-1.0, 2.0, 0.5, -3.0], y: [0.0, 2.0, 0.5, 0.0] }
+        Self {
+            files,
+            x: [-1.0, 2.0, 0.5, -3.0],
+            y: [0.0, 2.0, 0.5, 0.0],
+        }
     }
 
     fn call(&self) -> Call {
         let x = Tensor::new(vec![2, 2], Data::Float(self.x.to_vec())).expect("four elements");
-        Call { inputs: BTreeMap::from([("x".to_owned(), x)]), outputs: vec!["y".to_owned()] }
+        Call {
+            inputs: BTreeMap::from([("x".to_owned(), x)]),
+            outputs: vec!["y".to_owned()],
+        }
     }
 }
 
@@ -39,8 +46,13 @@ impl Fixture {
 /// At the first broken promise.
 pub fn check(engine: &dyn Engine, fixture: &Fixture) {
     assert!(engine.takes(&fixture.files), "takes its own kind of model");
-    assert!(!engine.takes(&ModelFiles::from_iter([("readme.txt".to_owned(), vec![])])), "takes no other");
-    let model = engine.load(fixture.files.clone()).unwrap_or_else(|error| panic!("loads a good model: {error}"));
+    assert!(
+        !engine.takes(&ModelFiles::from_iter([("readme.txt".to_owned(), vec![])])),
+        "takes no other"
+    );
+    let model = engine
+        .load(fixture.files.clone())
+        .unwrap_or_else(|error| panic!("loads a good model: {error}"));
     declares_its_signature(model.as_ref());
     answers(&model, fixture);
     refuses_a_shape_that_does_not_fit(model.as_ref());
@@ -62,7 +74,9 @@ fn declares_its_signature(model: &dyn Executable) {
 }
 
 fn answers(model: &Arc<dyn Executable>, fixture: &Fixture) {
-    let outputs = model.run(fixture.call()).unwrap_or_else(|error| panic!("answers a good call: {error}"));
+    let outputs = model
+        .run(fixture.call())
+        .unwrap_or_else(|error| panic!("answers a good call: {error}"));
     assert_eq!(outputs.keys().collect::<Vec<_>>(), ["y"]);
     assert_eq!(outputs["y"].shape(), [2, 2]);
     assert_eq!(outputs["y"].data(), &Data::Float(fixture.y.to_vec()));
@@ -71,7 +85,13 @@ fn answers(model: &Arc<dyn Executable>, fixture: &Fixture) {
 fn refuses_a_shape_that_does_not_fit(model: &dyn Executable) {
     for shape in [vec![4], vec![1, 4], vec![1, 1, 4]] {
         let x = Tensor::new(shape, Data::Float(vec![0.0; 4])).expect("four elements");
-        let call = Call { inputs: BTreeMap::from([("x".to_owned(), x)]), outputs: vec!["y".to_owned()] };
-        assert!(model.run(call).is_err(), "refuses a shape that the model does not take");
+        let call = Call {
+            inputs: BTreeMap::from([("x".to_owned(), x)]),
+            outputs: vec!["y".to_owned()],
+        };
+        assert!(
+            model.run(call).is_err(),
+            "refuses a shape that the model does not take"
+        );
     }
 }

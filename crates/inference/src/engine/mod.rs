@@ -15,8 +15,8 @@ use crate::tensor::{Tensor, proto};
 
 mod call;
 pub mod contract;
-pub mod operators;
 mod onnx;
+pub mod operators;
 pub mod rten;
 
 pub use onnx::{OnnxError, is_onnx};
@@ -131,17 +131,28 @@ impl Signature {
     /// A signature for `Predict`.
     #[must_use]
     pub fn predict(inputs: BTreeMap<String, TensorSpec>, outputs: BTreeMap<String, TensorSpec>) -> Self {
-        Self { inputs, outputs, method_name: PREDICT_METHOD.to_owned(), defaults: BTreeMap::new() }
+        Self {
+            inputs,
+            outputs,
+            method_name: PREDICT_METHOD.to_owned(),
+            defaults: BTreeMap::new(),
+        }
     }
 
     /// As metadata shows it.
     #[must_use]
     pub fn to_proto(&self) -> SignatureDef {
         let infos = |specs: &BTreeMap<String, TensorSpec>| {
-            specs.iter().map(|(alias, spec)| (alias.clone(), spec.to_proto())).collect()
+            specs
+                .iter()
+                .map(|(alias, spec)| (alias.clone(), spec.to_proto()))
+                .collect()
         };
         let encode = |(alias, tensor): (&String, &Tensor)| {
-            (alias.clone(), proto::encode(tensor.clone(), proto::Encoding::Typed))
+            (
+                alias.clone(),
+                proto::encode(tensor.clone(), proto::Encoding::Typed),
+            )
         };
         SignatureDef {
             inputs: infos(&self.inputs),

@@ -64,11 +64,21 @@ pub(super) fn check(file: &[u8]) -> Result<Checked, OnnxError> {
     let mut external = BTreeSet::new();
     walk(graph, &mut external)?;
     for function in &model.functions {
-        function.node.iter().try_for_each(|node| walk_node(node, &mut external))?;
+        function
+            .node
+            .iter()
+            .try_for_each(|node| walk_node(node, &mut external))?;
     }
     // Old files list their weights among the inputs as well.
-    let weights: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let inputs = graph.input.iter().filter(|input| !weights.contains(input.name.as_str()));
+    let weights: BTreeSet<&str> = graph
+        .initializer
+        .iter()
+        .map(|tensor| tensor.name.as_str())
+        .collect();
+    let inputs = graph
+        .input
+        .iter()
+        .filter(|input| !weights.contains(input.name.as_str()));
     let signature = Signature::predict(specs(inputs)?, specs(graph.output.iter())?);
     Ok(Checked { signature, external })
 }
@@ -81,29 +91,54 @@ pub fn is_onnx(head: &[u8]) -> bool {
 }
 
 fn walk(graph: &GraphProto, external: &mut BTreeSet<String>) -> Result<(), OnnxError> {
-    graph.initializer.iter().for_each(|tensor| note_external(tensor, external));
+    graph
+        .initializer
+        .iter()
+        .for_each(|tensor| note_external(tensor, external));
     graph.node.iter().try_for_each(|node| walk_node(node, external))
 }
 
 fn walk_node(node: &NodeProto, external: &mut BTreeSet<String>) -> Result<(), OnnxError> {
     if !operators::may_run(&node.domain, &node.op_type) {
-        let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
-        return Err(OnnxError::Operator { domain: domain.to_owned(), operator: node.op_type.clone() });
+        let domain = if node.domain.is_empty() {
+            "ai.onnx"
+        } else {
+            &node.domain
+        };
+        return Err(OnnxError::Operator {
+            domain: domain.to_owned(),
+            operator: node.op_type.clone(),
+        });
     }
     for attribute in &node.attribute {
-        attribute.t.iter().chain(&attribute.tensors).for_each(|tensor| note_external(tensor, external));
-        attribute.g.iter().chain(&attribute.graphs).try_for_each(|graph| walk(graph, external))?;
+        attribute
+            .t
+            .iter()
+            .chain(&attribute.tensors)
+            .for_each(|tensor| note_external(tensor, external));
+        attribute
+            .g
+            .iter()
+            .chain(&attribute.graphs)
+            .try_for_each(|graph| walk(graph, external))?;
     }
     Ok(())
 }
 
 fn note_external(tensor: &TensorProto, external: &mut BTreeSet<String>) {
-    let location = tensor.external_data.iter().filter(|entry| entry.key == "location");
+    let location = tensor
+        .external_data
+        .iter()
+        .filter(|entry| entry.key == "location");
     external.extend(location.map(|entry| entry.value.clone()));
 }
 
-fn specs<'a>(values: impl Iterator<Item = &'a ValueInfoProto>) -> Result<BTreeMap<String, TensorSpec>, OnnxError> {
-    values.map(|value| Ok((value.name.clone(), spec(value)?))).collect()
+fn specs<'a>(
+    values: impl Iterator<Item = &'a ValueInfoProto>,
+) -> Result<BTreeMap<String, TensorSpec>, OnnxError> {
+    values
+        .map(|value| Ok((value.name.clone(), spec(value)?)))
+        .collect()
 }
 
 fn spec(value: &ValueInfoProto) -> Result<TensorSpec, OnnxError> {
@@ -111,8 +146,15 @@ fn spec(value: &ValueInfoProto) -> Result<TensorSpec, OnnxError> {
     let tensor = tensor.ok_or_else(|| OnnxError::NotATensor(value.name.clone()))?;
     let dtype = element_type(tensor.elem_type).ok_or_else(|| OnnxError::NotATensor(value.name.clone()))?;
     let size = |dim: &Dimension| dim.dim_value.and_then(|size| usize::try_from(size).ok());
-    let shape = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(size).collect());
-    Ok(TensorSpec { name: value.name.clone(), dtype, shape })
+    let shape = tensor
+        .shape
+        .as_ref()
+        .map(|shape| shape.dim.iter().map(size).collect());
+    Ok(TensorSpec {
+        name: value.name.clone(),
+        dtype,
+        shape,
+    })
 }
 
 // `TensorProto.DataType` of onnx.proto3.

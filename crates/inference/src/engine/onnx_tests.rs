@@ -11,20 +11,35 @@ pub(in crate::engine) fn model(op: &str) -> ModelProto {
         op_type: op.into(),
         ..NodeProto::default()
     };
-    let graph =
-        GraphProto { node: vec![node], input: vec![float("x")], output: vec![float("y")], ..GraphProto::default() };
+    let graph = GraphProto {
+        node: vec![node],
+        input: vec![float("x")],
+        output: vec![float("y")],
+        ..GraphProto::default()
+    };
     ModelProto {
         ir_version: 8,
         graph: Some(graph),
-        opset_import: vec![OperatorSetId { domain: String::new(), version: 17 }],
+        opset_import: vec![OperatorSetId {
+            domain: String::new(),
+            version: 17,
+        }],
         ..ModelProto::default()
     }
 }
 
 pub(in crate::engine) fn value(name: &str, elem_type: i32, shape: &[Option<i64>]) -> ValueInfoProto {
     let dim = shape.iter().map(|size| Dimension { dim_value: *size }).collect();
-    let tensor = TensorType { elem_type, shape: Some(Shape { dim }) };
-    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+    let tensor = TensorType {
+        elem_type,
+        shape: Some(Shape { dim }),
+    };
+    ValueInfoProto {
+        name: name.into(),
+        r#type: Some(TypeProto {
+            tensor_type: Some(tensor),
+        }),
+    }
 }
 
 fn changed(change: impl FnOnce(&mut GraphProto)) -> Result<Checked, OnnxError> {
@@ -40,7 +55,11 @@ fn code(outcome: Result<Checked, OnnxError>) -> &'static str {
 #[test]
 fn reads_the_signature() {
     let checked = changed(|_| ()).expect("a good model");
-    let x = TensorSpec { name: "x".into(), dtype: DataType::DtFloat, shape: Some(vec![None, Some(2)]) };
+    let x = TensorSpec {
+        name: "x".into(),
+        dtype: DataType::DtFloat,
+        shape: Some(vec![None, Some(2)]),
+    };
     assert_eq!(checked.signature.inputs, BTreeMap::from([("x".to_owned(), x)]));
     assert!(checked.external.is_empty());
 }
@@ -49,16 +68,30 @@ fn reads_the_signature() {
 fn weights_are_no_inputs() {
     let checked = changed(|graph| {
         graph.input.push(value("w", 1, &[Some(1)]));
-        graph.initializer.push(TensorProto { name: "w".into(), ..TensorProto::default() });
+        graph.initializer.push(TensorProto {
+            name: "w".into(),
+            ..TensorProto::default()
+        });
     });
-    let inputs: Vec<String> = checked.expect("a good model").signature.inputs.into_keys().collect();
+    let inputs: Vec<String> = checked
+        .expect("a good model")
+        .signature
+        .inputs
+        .into_keys()
+        .collect();
     assert_eq!(inputs, ["x"]);
 }
 
 #[test]
 fn notes_where_weights_lie() {
-    let location = StringEntry { key: "location".into(), value: "../../etc/passwd".into() };
-    let weights = TensorProto { external_data: vec![location], ..TensorProto::default() };
+    let location = StringEntry {
+        key: "location".into(),
+        value: "../../etc/passwd".into(),
+    };
+    let weights = TensorProto {
+        external_data: vec![location],
+        ..TensorProto::default()
+    };
     let checked = changed(|graph| graph.initializer.push(weights)).expect("a good structure");
     assert!(checked.external.contains("../../etc/passwd"));
 }
@@ -66,22 +99,43 @@ fn notes_where_weights_lie() {
 #[test]
 fn refuses_what_it_should() {
     assert_eq!(code(changed(|_| ())), "ok");
-    assert_eq!(code(changed(|graph| graph.node[0].op_type = "ReadFile".into())), "model.operator_refused");
-    assert_eq!(code(changed(|graph| graph.node[0].domain = "evil".into())), "model.operator_refused");
+    assert_eq!(
+        code(changed(|graph| graph.node[0].op_type = "ReadFile".into())),
+        "model.operator_refused"
+    );
+    assert_eq!(
+        code(changed(|graph| graph.node[0].domain = "evil".into())),
+        "model.operator_refused"
+    );
     let nested = |graph: &mut GraphProto| {
         let inner = GraphProto {
-            node: vec![NodeProto { op_type: "PyOp".into(), ..NodeProto::default() }],
+            node: vec![NodeProto {
+                op_type: "PyOp".into(),
+                ..NodeProto::default()
+            }],
             ..GraphProto::default()
         };
-        graph.node[0].attribute.push(AttributeProto { g: Some(inner), ..AttributeProto::default() });
+        graph.node[0].attribute.push(AttributeProto {
+            g: Some(inner),
+            ..AttributeProto::default()
+        });
     };
     assert_eq!(code(changed(nested)), "model.operator_refused");
-    assert_eq!(code(changed(|graph| graph.input[0].r#type = None)), "model.element_type");
+    assert_eq!(
+        code(changed(|graph| graph.input[0].r#type = None)),
+        "model.element_type"
+    );
     let mut in_function = model("Relu");
     in_function.functions.push(FunctionProto {
-        node: vec![NodeProto { op_type: "PyOp".into(), ..NodeProto::default() }],
+        node: vec![NodeProto {
+            op_type: "PyOp".into(),
+            ..NodeProto::default()
+        }],
     });
-    assert_eq!(code(check(&in_function.encode_to_vec())), "model.operator_refused");
+    assert_eq!(
+        code(check(&in_function.encode_to_vec())),
+        "model.operator_refused"
+    );
     assert_eq!(code(check(b"\x08\x08\x3a\xff")), "model.malformed");
     assert_eq!(code(check(b"")), "model.malformed");
 }

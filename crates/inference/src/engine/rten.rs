@@ -7,7 +7,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ::rten::{Model, ModelOptions, NodeId, RunError, RunErrorKind, RunOptions, ThreadPool, Value, ValueOrView};
+use ::rten::{
+    Model, ModelOptions, NodeId, RunError, RunErrorKind, RunOptions, ThreadPool, Value, ValueOrView,
+};
 use rten_tensor::prelude::*;
 use strongroom_api::serving::{Code, DEFAULT_SIGNATURE, DataType};
 
@@ -41,7 +43,9 @@ impl Engine for Rten {
         let mut options = ModelOptions::with_all_ops();
         options.prepack_weights(true);
         for location in checked.external {
-            let bytes = files.take_beside(&name, &location).ok_or(OnnxError::ExternalData(location.clone()))?;
+            let bytes = files
+                .take_beside(&name, &location)
+                .ok_or(OnnxError::ExternalData(location.clone()))?;
             options.external_data(&location, bytes);
         }
         let refused =
@@ -54,7 +58,12 @@ impl Engine for Rten {
         let inputs = ids(&checked.signature.inputs).map_err(|error| refused(error.into()))?;
         let outputs = ids(&checked.signature.outputs).map_err(|error| refused(error.into()))?;
         let signatures = BTreeMap::from([(DEFAULT_SIGNATURE.to_owned(), checked.signature)]);
-        Ok(Arc::new(Loaded { model, inputs, outputs, signatures }))
+        Ok(Arc::new(Loaded {
+            model,
+            inputs,
+            outputs,
+            signatures,
+        }))
     }
 }
 
@@ -86,14 +95,22 @@ impl Executable for Loaded {
         }
         let ids: Vec<NodeId> = call.outputs.iter().map(|alias| self.outputs[alias]).collect();
         let options = RunOptions::default().with_thread_pool(Some(own_pool()));
-        let values = self.model.run(inputs, &ids, Some(options)).map_err(|error| run_error(&error))?;
+        let values = self
+            .model
+            .run(inputs, &ids, Some(options))
+            .map_err(|error| run_error(&error))?;
         let named = call.outputs.into_iter().zip(values);
         named
             .map(|(alias, value)| {
                 let dtype = self.signature().outputs[&alias].dtype;
-                from_engine(value, dtype).map(|tensor| (alias, tensor)).ok_or_else(|| {
-                    RequestError::new(Code::Internal, "the model gave an output that is not of its declared type")
-                })
+                from_engine(value, dtype)
+                    .map(|tensor| (alias, tensor))
+                    .ok_or_else(|| {
+                        RequestError::new(
+                            Code::Internal,
+                            "the model gave an output that is not of its declared type",
+                        )
+                    })
             })
             .collect()
     }
@@ -141,7 +158,9 @@ fn check_type(alias: &str, spec: &TensorSpec) -> Result<(), EngineError> {
 }
 
 fn check_shape(alias: &str, spec: &TensorSpec, shape: &[usize]) -> Result<(), RequestError> {
-    let Some(declared) = &spec.shape else { return Ok(()) };
+    let Some(declared) = &spec.shape else {
+        return Ok(());
+    };
     if declared.len() != shape.len() {
         return Err(RequestError::invalid(format!(
             "Invalid rank for input: {alias} Got: {} Expected: {}",
@@ -178,7 +197,9 @@ fn to_engine(alias: &str, tensor: Tensor) -> Result<Value, RequestError> {
 fn narrow(alias: &str, values: Vec<i64>) -> Result<Vec<i32>, RequestError> {
     let narrowed = values.into_iter().map(i32::try_from).collect::<Result<_, _>>();
     narrowed.map_err(|_| {
-        RequestError::invalid(format!("input {alias} holds an integer beyond 32 bits, which the engine cannot hold"))
+        RequestError::invalid(format!(
+            "input {alias} holds an integer beyond 32 bits, which the engine cannot hold"
+        ))
     })
 }
 
@@ -253,8 +274,11 @@ mod tests {
         let mut model = onnx_tests::model("ArgMax");
         model.graph.as_mut().expect("a graph").output[0] = onnx_tests::value("y", 7, &[None, None]);
         let loaded = Rten.load(files(&model)).expect("a good model");
-        let x = Tensor::new(vec![2, 2], Data::Float(vec![0.0, 1.0, 5.0, 1.0])).expect("four elements");
-        let call = Call { inputs: BTreeMap::from([("x".to_owned(), x)]), outputs: vec!["y".to_owned()] };
+        let x = Tensor::new(vec![2, 2], Data::Float(vec![0.0, 2.0, 5.0, 1.0])).expect("four elements");
+        let call = Call {
+            inputs: BTreeMap::from([("x".to_owned(), x)]),
+            outputs: vec!["y".to_owned()],
+        };
         let answer = loaded.run(call).expect("an answer");
         assert_eq!(answer["y"].data(), &Data::Int64(vec![1, 0]));
     }
@@ -268,7 +292,10 @@ mod tests {
         let loaded = Rten.load(files(&model)).expect("a good model");
         let run = |value: i64| {
             let x = Tensor::new(vec![1], Data::Int64(vec![value])).expect("one element");
-            let call = Call { inputs: BTreeMap::from([("x".to_owned(), x)]), outputs: vec!["y".to_owned()] };
+            let call = Call {
+                inputs: BTreeMap::from([("x".to_owned(), x)]),
+                outputs: vec!["y".to_owned()],
+            };
             loaded.run(call).map(|outputs| outputs["y"].data().clone())
         };
         assert_eq!(run(-5), Ok(Data::Int64(vec![-5])));
@@ -284,11 +311,19 @@ mod tests {
         half.graph.as_mut().expect("a graph").input[0] = onnx_tests::value("x", 10, &[]);
         assert_eq!(code(files(&half)), "model.element_type");
         let mut outside = onnx_tests::model("Relu");
-        let location = onnx::StringEntry { key: "location".into(), value: "/etc/passwd".into() };
-        outside.graph.as_mut().expect("a graph").initializer.push(onnx::TensorProto {
-            name: "w".into(),
-            external_data: vec![location],
-        });
+        let location = onnx::StringEntry {
+            key: "location".into(),
+            value: "/etc/passwd".into(),
+        };
+        outside
+            .graph
+            .as_mut()
+            .expect("a graph")
+            .initializer
+            .push(onnx::TensorProto {
+                name: "w".into(),
+                external_data: vec![location],
+            });
         assert_eq!(code(files(&outside)), "model.external_data");
     }
 }

@@ -15,9 +15,9 @@ impl Health for AlwaysServing {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         match request.get_ref().service.as_str() {
-            "" | "ModelService" | "PredictionService" => {
-                Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
-            }
+            "" | "ModelService" | "PredictionService" => Ok(Response::new(HealthCheckResponse {
+                status: ServingStatus::Serving.into(),
+            })),
             _ => Err(Status::not_found("unknown service")),
         }
     }

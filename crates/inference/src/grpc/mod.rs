@@ -104,7 +104,10 @@ mod tests {
         let status = to_status(&RequestError::invalid("é".repeat(1024)));
         assert_eq!(status.message().len(), 1024 + "...TRUNCATED".len());
         assert_eq!(to_status(&RequestError::invalid("short")).message(), "short");
-        assert_eq!(to_status(&RequestError::new(Code::NotFound, "x")).code(), tonic::Code::NotFound);
+        assert_eq!(
+            to_status(&RequestError::new(Code::NotFound, "x")).code(),
+            tonic::Code::NotFound
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl ModelService for ModelStatus {
     ) -> Result<Response<GetModelStatusResponse>, Status> {
         let missing = || to_status(&RequestError::invalid("Missing ModelSpec"));
         let spec = request.get_ref().model_spec.as_ref().ok_or_else(missing)?;
-        describe::status(&self.app, &spec.name, &version(spec)).map(Response::new).map_err(|error| to_status(&error))
+        describe::status(&self.app, &spec.name, &version(spec))
+            .map(Response::new)
+            .map_err(|error| to_status(&error))
     }
 
     async fn handle_reload_config_request(

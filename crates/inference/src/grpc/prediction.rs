@@ -37,7 +37,8 @@ impl Prediction {
 
     fn admit<T>(&self, request: &Request<T>, spec: Option<&ModelSpec>) -> Result<ModelPermit, RequestError> {
         let (name, _) = target(spec)?;
-        self.app.admit(name, request.extensions().get::<Arc<ConnectionInfo>>())
+        self.app
+            .admit(name, request.extensions().get::<Arc<ConnectionInfo>>())
     }
 
     async fn run(&self, request: Request<PredictRequest>) -> Result<PredictResponse, RequestError> {
@@ -45,7 +46,9 @@ impl Prediction {
         let timeout = deadline(request.metadata());
         let app = Arc::clone(&self.app);
         let request = request.into_inner();
-        self.app.work(timeout, move || predict(&app, &permit, request)).await
+        self.app
+            .work(timeout, move || predict(&app, &permit, request))
+            .await
     }
 
     // The refusal for a method that comes later: what is wrong with the request itself is said first.
@@ -57,7 +60,9 @@ impl Prediction {
             Ok(())
         };
         let text = format!("{method} is not available for this model; use Predict");
-        refusal().err().unwrap_or_else(|| RequestError::new(Code::Unimplemented, text))
+        refusal()
+            .err()
+            .unwrap_or_else(|| RequestError::new(Code::Unimplemented, text))
     }
 
     fn counted(&self, spec: Option<&ModelSpec>, code: Code) -> Option<String> {
@@ -72,11 +77,22 @@ impl Prediction {
     }
 }
 
-fn predict(app: &App, permit: &ModelPermit, request: PredictRequest) -> Result<PredictResponse, RequestError> {
+fn predict(
+    app: &App,
+    permit: &ModelPermit,
+    request: PredictRequest,
+) -> Result<PredictResponse, RequestError> {
     let (name, version) = target(request.model_spec.as_ref())?;
     let (permit, servable) = App::find(permit, name, &version)?;
-    let asked = request.model_spec.as_ref().map_or("", |spec| &spec.signature_name);
-    let signature_name = if asked.is_empty() { DEFAULT_SIGNATURE } else { asked };
+    let asked = request
+        .model_spec
+        .as_ref()
+        .map_or("", |spec| &spec.signature_name);
+    let signature_name = if asked.is_empty() {
+        DEFAULT_SIGNATURE
+    } else {
+        asked
+    };
     let signature = signature(&servable, signature_name).ok_or_else(|| {
         RequestError::new(
             Code::FailedPrecondition,
@@ -92,7 +108,10 @@ fn predict(app: &App, permit: &ModelPermit, request: PredictRequest) -> Result<P
     let call = Call::new(signature, inputs, &request.output_filter)?;
     let outputs = app.infer(permit, &servable, call, "Predict")?;
     let encode = |(alias, tensor)| (alias, proto::encode(tensor, app.encoding));
-    Ok(PredictResponse { outputs: outputs.into_iter().map(encode).collect(), model_spec })
+    Ok(PredictResponse {
+        outputs: outputs.into_iter().map(encode).collect(),
+        model_spec,
+    })
 }
 
 // All tensors of a request share one allowance.
@@ -121,7 +140,9 @@ impl PredictionService for Prediction {
         match self.run(request).await {
             Ok(response) => {
                 if let Some(model) = self.counted(spec.as_ref(), Code::Ok) {
-                    self.app.metrics.latency(&model, "Predict", Entrypoint::Grpc, begin.elapsed());
+                    self.app
+                        .metrics
+                        .latency(&model, "Predict", Entrypoint::Grpc, begin.elapsed());
                 }
                 Ok(Response::new(response))
             }
@@ -149,29 +170,52 @@ impl PredictionService for Prediction {
         &self,
         request: Request<MultiInferenceRequest>,
     ) -> Result<Response<MultiInferenceResponse>, Status> {
-        let spec = request.get_ref().tasks.first().and_then(|task| task.model_spec.clone());
-        Err(to_status(&self.not_yet(&request, spec.as_ref(), "MultiInference")))
+        let spec = request
+            .get_ref()
+            .tasks
+            .first()
+            .and_then(|task| task.model_spec.clone());
+        Err(to_status(&self.not_yet(
+            &request,
+            spec.as_ref(),
+            "MultiInference",
+        )))
     }
 
     async fn get_model_metadata(
         &self,
         request: Request<GetModelMetadataRequest>,
     ) -> Result<Response<GetModelMetadataResponse>, Status> {
-        metadata(&self.app, request.get_ref()).map(Response::new).map_err(|error| to_status(&error))
+        metadata(&self.app, request.get_ref())
+            .map(Response::new)
+            .map_err(|error| to_status(&error))
     }
 }
 
 fn metadata(app: &App, request: &GetModelMetadataRequest) -> Result<GetModelMetadataResponse, RequestError> {
     let (name, version) = target(request.model_spec.as_ref())?;
     if request.metadata_field.is_empty() {
-        return Err(RequestError::invalid("GetModelMetadataRequest must specify at least one metadata_field"));
+        return Err(RequestError::invalid(
+            "GetModelMetadataRequest must specify at least one metadata_field",
+        ));
     }
-    if let Some(field) = request.metadata_field.iter().find(|field| *field != SIGNATURE_DEF) {
-        return Err(RequestError::invalid(format!("Metadata field {field} is not supported")));
+    if let Some(field) = request
+        .metadata_field
+        .iter()
+        .find(|field| *field != SIGNATURE_DEF)
+    {
+        return Err(RequestError::invalid(format!(
+            "Metadata field {field} is not supported"
+        )));
     }
     let servable = app.describe(name, &version)?;
-    let signatures = SignatureDefMap { signature_def: describe::signatures(&servable) };
-    let any = Any { type_url: SIGNATURE_DEF_MAP_TYPE_URL.to_owned(), value: signatures.encode_to_vec() };
+    let signatures = SignatureDefMap {
+        signature_def: describe::signatures(&servable),
+    };
+    let any = Any {
+        type_url: SIGNATURE_DEF_MAP_TYPE_URL.to_owned(),
+        value: signatures.encode_to_vec(),
+    };
     Ok(GetModelMetadataResponse {
         model_spec: Some(ModelSpec {
             name: name.to_owned(),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_bundle::{BundleDigest, BundleError, Location, Reader, RESERVED_PREFIX, inspect};
+use strongroom_bundle::{BundleDigest, BundleError, Location, RESERVED_PREFIX, Reader, inspect};
 use strongroom_crypto::secret::{KeyId, ModelKey};
 
 use super::files::ModelFiles;
@@ -48,7 +48,9 @@ pub async fn find(store: &str, digests: &[BundleDigest]) -> Result<Vec<Candidate
         }
     }
     if found.is_empty() {
-        return Err(refused.unwrap_or_else(|| LoadError::NoVersion { base: store.to_owned() }));
+        return Err(refused.unwrap_or_else(|| LoadError::NoVersion {
+            base: store.to_owned(),
+        }));
     }
     Ok(found.into_values().collect())
 }
@@ -95,10 +97,16 @@ pub async fn open(
     let mut files = Vec::new();
     for entry in reader.files() {
         if !entry.name().starts_with(RESERVED_PREFIX) {
-            files.push((entry.name().to_owned(), reader.read_file(entry.name()).await?.into()));
+            files.push((
+                entry.name().to_owned(),
+                reader.read_file(entry.name()).await?.into(),
+            ));
         }
     }
-    Ok(Opened { files: files.into_iter().collect(), reference })
+    Ok(Opened {
+        files: files.into_iter().collect(),
+        reference,
+    })
 }
 
 async fn identify(location: Location, digests: &[BundleDigest]) -> Result<Candidate, LoadError> {
@@ -107,9 +115,18 @@ async fn identify(location: Location, digests: &[BundleDigest]) -> Result<Candid
     let position = digests.iter().position(|digest| *digest == seen.digest);
     let Some(position) = position else {
         let expected = *digests.last().ok_or(LoadError::DigestRequired)?;
-        return Err(BundleError::DigestMismatch { expected, found: seen.digest }.into());
+        return Err(BundleError::DigestMismatch {
+            expected,
+            found: seen.digest,
+        }
+        .into());
     };
-    Ok(Candidate { version: version_of(position), digest: seen.digest, location, key_ids: seen.key_ids })
+    Ok(Candidate {
+        version: version_of(position),
+        digest: seen.digest,
+        location,
+        key_ids: seen.key_ids,
+    })
 }
 
 fn version_of(position: usize) -> i64 {

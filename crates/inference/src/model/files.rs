@@ -41,14 +41,22 @@ impl ModelFiles {
     /// The ONNX file that is the model: `model.onnx`, or the only `*.onnx` there is, or the only file, if it is one.
     #[must_use]
     pub fn main_onnx(&self) -> Option<String> {
-        let onnx = |name: &str| name.rsplit('/').next().is_some_and(|file| file.ends_with(".onnx"));
+        let onnx = |name: &str| {
+            name.rsplit('/')
+                .next()
+                .is_some_and(|file| file.ends_with(".onnx"))
+        };
         let named: Vec<&str> = self.names().filter(|name| onnx(name)).collect();
-        let main = named.iter().find(|name| **name == "model.onnx" || name.ends_with("/model.onnx"));
+        let main = named
+            .iter()
+            .find(|name| **name == "model.onnx" || name.ends_with("/model.onnx"));
         let only_one = |names: &[&str]| (names.len() == 1).then(|| names[0].to_owned());
-        main.map(|name| (*name).to_owned()).or_else(|| only_one(&named)).or_else(|| {
-            let (name, bytes) = self.files.iter().next()?;
-            (self.files.len() == 1 && is_onnx(bytes)).then(|| name.clone())
-        })
+        main.map(|name| (*name).to_owned())
+            .or_else(|| only_one(&named))
+            .or_else(|| {
+                let (name, bytes) = self.files.iter().next()?;
+                (self.files.len() == 1 && is_onnx(bytes)).then(|| name.clone())
+            })
     }
 
     /// Bytes that all files take together.
@@ -60,14 +68,18 @@ impl ModelFiles {
 
 impl FromIterator<(String, Vec<u8>)> for ModelFiles {
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(files: I) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self {
+            files: files.into_iter().collect(),
+        }
     }
 }
 
 /// Names and sizes: contents are the owner's.
 impl std::fmt::Debug for ModelFiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.files.iter().map(|(name, bytes)| (name, bytes.len()))).finish()
+        f.debug_map()
+            .entries(self.files.iter().map(|(name, bytes)| (name, bytes.len())))
+            .finish()
     }
 }
 
@@ -83,7 +95,10 @@ mod tests {
     fn finds_the_file_that_is_the_model() {
         assert_eq!(main_of(&["a.onnx", "model.onnx"]).as_deref(), Some("model.onnx"));
         assert_eq!(main_of(&["a.onnx", "weights.bin"]).as_deref(), Some("a.onnx"));
-        assert_eq!(main_of(&["sub/model.onnx", "x"]).as_deref(), Some("sub/model.onnx"));
+        assert_eq!(
+            main_of(&["sub/model.onnx", "x"]).as_deref(),
+            Some("sub/model.onnx")
+        );
         assert_eq!(main_of(&["a.onnx", "b.onnx"]), None);
         assert_eq!(main_of(&["weights.bin"]), None);
     }

@@ -67,7 +67,10 @@ impl KeyFolder {
                 return Ok(key);
             }
         }
-        Err(KeyError::Missing { ids: ids.to_vec(), folder: self.0.clone() })
+        Err(KeyError::Missing {
+            ids: ids.to_vec(),
+            folder: self.0.clone(),
+        })
     }
 
     fn read(&self, id: KeyId) -> Result<Option<ModelKey>, KeyError> {
@@ -77,7 +80,9 @@ impl KeyFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(KeyError::Io(path, error)),
         };
-        let metadata = file.metadata().map_err(|error| KeyError::Io(path.clone(), error))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| KeyError::Io(path.clone(), error))?;
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(KeyError::Mode(path));
         }
@@ -89,7 +94,11 @@ impl KeyFolder {
         let key = ModelKey::init_with(|key| key.copy_from_slice(&bytes));
         wipe(&mut bytes);
         read.map_err(|error| KeyError::Io(path.clone(), error))?;
-        if key.id() == id { Ok(Some(key)) } else { Err(KeyError::Malformed(path)) }
+        if key.id() == id {
+            Ok(Some(key))
+        } else {
+            Err(KeyError::Malformed(path))
+        }
     }
 }
 
@@ -126,6 +135,10 @@ mod tests {
         let (_folder, keys, id) = with_file(&[7; 32], 0o600);
         let other = KeyId([0; 16]);
         assert!(keys.first_of(&[other, id]).is_ok());
-        assert_eq!(keys.first_of(&[other]).map_or_else(|error| error.code(), |_| "ok"), "model.key_missing");
+        assert_eq!(
+            keys.first_of(&[other])
+                .map_or_else(|error| error.code(), |_| "ok"),
+            "model.key_missing"
+        );
     }
 }

@@ -86,15 +86,24 @@ impl Loader {
             Source::Plain { base } => {
                 let (version, mut files) = plain::read(base).await?;
                 let reference = files.take(strongroom_bundle::REFERENCE_NAME);
-                self.version(model, version, async { Ok((files, reference)) }).await
+                self.version(model, version, async { Ok((files, reference)) })
+                    .await
             }
-            Source::Bundles { store, digests, key_id, keys } => {
+            Source::Bundles {
+                store,
+                digests,
+                key_id,
+                keys,
+            } => {
                 for candidate in bundle::find(store, digests).await? {
                     let version = candidate.version;
                     let opened = async {
                         let key = bundle::key(&candidate, *key_id, keys.as_ref())?;
                         self.metrics.phase(model.name(), version, Phase::KeyReleased);
-                        let first_byte = || self.metrics.phase(model.name(), version, Phase::FirstByteDecrypted);
+                        let first_byte = || {
+                            self.metrics
+                                .phase(model.name(), version, Phase::FirstByteDecrypted)
+                        };
                         let opened = bundle::open(&candidate, &key, first_byte).await?;
                         Ok((opened.files, opened.reference))
                     };
@@ -118,7 +127,9 @@ impl Loader {
             let (files, reference) = opened.await?;
             let engines = self.engines.clone();
             let load = move || start(&engines, files, reference.as_deref());
-            tokio::task::spawn_blocking(load).await.unwrap_or(Err(LoadError::Broken))
+            tokio::task::spawn_blocking(load)
+                .await
+                .unwrap_or(Err(LoadError::Broken))
         };
         match loaded.await {
             Ok(executable) => {
@@ -141,7 +152,10 @@ fn start(
     files: ModelFiles,
     reference: Option<&[u8]>,
 ) -> Result<Arc<dyn Executable>, LoadError> {
-    let engine = engines.iter().find(|engine| engine.takes(&files)).ok_or(LoadError::Unsupported)?;
+    let engine = engines
+        .iter()
+        .find(|engine| engine.takes(&files))
+        .ok_or(LoadError::Unsupported)?;
     let executable = engine.load(files)?;
     if let Some(json) = reference {
         reference::check(executable.as_ref(), json)?;

@@ -27,11 +27,16 @@ pub async fn read(base: &str) -> Result<(i64, ModelFiles), LoadError> {
         if let Some((folder, name)) = object.name.split_once('/')
             && let Some(version) = version_number(folder)
         {
-            versions.entry(version).or_default().push((name.to_owned(), object.location));
+            versions
+                .entry(version)
+                .or_default()
+                .push((name.to_owned(), object.location));
         }
     }
     let Some((version, objects)) = versions.pop_last() else {
-        return Err(LoadError::NoVersion { base: base.to_owned() });
+        return Err(LoadError::NoVersion {
+            base: base.to_owned(),
+        });
     };
     let mut files = Vec::new();
     let mut left = BYTES_MAX;
@@ -47,17 +52,27 @@ async fn read_file(location: &Location, bytes_max: u64) -> Result<Vec<u8>, LoadE
     let head = location.open().map_err(BundleError::from)?;
     let (_, size) = head.tail(1).await.map_err(BundleError::from)?;
     if size >= MAGIC.len() as u64 {
-        let magic = head.read(0..MAGIC.len() as u64).await.map_err(BundleError::from)?;
+        let magic = head
+            .read(0..MAGIC.len() as u64)
+            .await
+            .map_err(BundleError::from)?;
         if *magic == MAGIC {
             return Err(LoadError::DigestRequired);
         }
     }
-    Ok(location.read_small(bytes_max).await.map_err(BundleError::from)?.into())
+    Ok(location
+        .read_small(bytes_max)
+        .await
+        .map_err(BundleError::from)?
+        .into())
 }
 
 // Leading zeros are usual; a sign is not.
 fn version_number(folder: &str) -> Option<i64> {
-    folder.bytes().all(|byte| byte.is_ascii_digit()).then(|| folder.parse().ok())?
+    folder
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| folder.parse().ok())?
 }
 
 /// Bytes that all files of a model may have together.

@@ -46,10 +46,16 @@ impl ReferenceError {
 /// When the file is malformed, or the model answers otherwise than it says.
 pub fn check(model: &dyn Executable, json: &[u8]) -> Result<(), ReferenceError> {
     let file: File = serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
-    let signature = model.signatures().get(DEFAULT_SIGNATURE).ok_or_else(|| malformed("no default signature"))?;
+    let signature = model
+        .signatures()
+        .get(DEFAULT_SIGNATURE)
+        .ok_or_else(|| malformed("no default signature"))?;
     let read = |tensors: BTreeMap<String, TensorJson>| {
         let one = |(name, tensor): (String, TensorJson)| Ok((name, tensor.read()?));
-        tensors.into_iter().map(one).collect::<Result<BTreeMap<_, _>, ReferenceError>>()
+        tensors
+            .into_iter()
+            .map(one)
+            .collect::<Result<BTreeMap<_, _>, ReferenceError>>()
     };
     let (inputs, expected) = (read(file.inputs)?, read(file.outputs)?);
     if expected.is_empty() {
@@ -57,9 +63,14 @@ pub fn check(model: &dyn Executable, json: &[u8]) -> Result<(), ReferenceError> 
     }
     let filter: Vec<String> = expected.keys().cloned().collect();
     let call = Call::new(signature, inputs, &filter).map_err(|error| malformed(error.message()))?;
-    let found = model.run(call).map_err(|error| ReferenceError::Refused(error.message().to_owned()))?;
+    let found = model
+        .run(call)
+        .map_err(|error| ReferenceError::Refused(error.message().to_owned()))?;
     for (output, expected) in expected {
-        if !found.get(&output).is_some_and(|found| agree(&expected, found, file.tolerance)) {
+        if !found
+            .get(&output)
+            .is_some_and(|found| agree(&expected, found, file.tolerance))
+        {
             return Err(ReferenceError::Mismatch { output });
         }
     }
@@ -88,14 +99,18 @@ impl TensorJson {
         let values = self.values;
         let float = |value: &serde_json::Number| value.as_f64();
         let data = match DataType::from_str_name(&self.dtype) {
-            Some(DataType::DtFloat) => convert(&values, |value| float(value).map(|value| value as f32)).map(Data::Float),
+            Some(DataType::DtFloat) => {
+                convert(&values, |value| float(value).map(|value| value as f32)).map(Data::Float)
+            }
             Some(DataType::DtDouble) => convert(&values, float).map(Data::Double),
             Some(DataType::DtInt8) => convert(&values, whole).map(Data::Int8),
             Some(DataType::DtInt16) => convert(&values, whole).map(Data::Int16),
             Some(DataType::DtInt32) => convert(&values, whole).map(Data::Int32),
             Some(DataType::DtInt64) => convert(&values, whole).map(Data::Int64),
             Some(DataType::DtUint8) => convert(&values, whole).map(Data::UInt8),
-            Some(DataType::DtBool) => convert(&values, |value| value.as_u64().map(|value| value != 0)).map(Data::Bool),
+            Some(DataType::DtBool) => {
+                convert(&values, |value| value.as_u64().map(|value| value != 0)).map(Data::Bool)
+            }
             _ => None,
         };
         let data = data.ok_or_else(|| malformed(format!("values are not of type {}", self.dtype)))?;
@@ -134,8 +149,8 @@ fn malformed(why: impl Into<String>) -> ReferenceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::RequestError;
     use crate::engine::{Signature, TensorSpec};
+    use crate::error::RequestError;
 
     /// Answers its input, or something else.
     struct Echo {
@@ -160,11 +175,18 @@ mod tests {
 
     fn outcome(answer: Option<f32>, json: &str) -> &'static str {
         let spec = |name: &str| {
-            let spec = TensorSpec { name: name.to_owned(), dtype: DataType::DtFloat, shape: None };
+            let spec = TensorSpec {
+                name: name.to_owned(),
+                dtype: DataType::DtFloat,
+                shape: None,
+            };
             BTreeMap::from([(name.to_owned(), spec)])
         };
         let signature = Signature::predict(spec("x"), spec("y"));
-        let echo = Echo { signatures: BTreeMap::from([(DEFAULT_SIGNATURE.to_owned(), signature)]), answer };
+        let echo = Echo {
+            signatures: BTreeMap::from([(DEFAULT_SIGNATURE.to_owned(), signature)]),
+            answer,
+        };
         check(&echo, json.as_bytes()).map_or_else(|error| error.code(), |()| "ok")
     }
 
@@ -177,11 +199,26 @@ mod tests {
         assert_eq!(outcome(Some(2.5), GOOD), "ok");
         assert_eq!(outcome(Some(2.6), GOOD), "model.reference_mismatch");
         assert_eq!(outcome(Some(f32::NAN), GOOD), "model.reference_mismatch");
-        assert_eq!(outcome(None, &GOOD.replace("[1]", "[2]")), "model.reference_malformed");
-        assert_eq!(outcome(None, &GOOD.replace("\"y\"", "\"z\"")), "model.reference_malformed");
-        assert_eq!(outcome(None, &GOOD.replace("\"x\"", "\"z\"")), "model.reference_malformed");
-        assert_eq!(outcome(None, &GOOD.replace("DT_FLOAT", "DT_NOTHING")), "model.reference_malformed");
-        assert_eq!(outcome(None, r#"{"inputs":{},"outputs":{},"tolerance":0}"#), "model.reference_malformed");
+        assert_eq!(
+            outcome(None, &GOOD.replace("[1]", "[2]")),
+            "model.reference_malformed"
+        );
+        assert_eq!(
+            outcome(None, &GOOD.replace("\"y\"", "\"z\"")),
+            "model.reference_malformed"
+        );
+        assert_eq!(
+            outcome(None, &GOOD.replace("\"x\"", "\"z\"")),
+            "model.reference_malformed"
+        );
+        assert_eq!(
+            outcome(None, &GOOD.replace("DT_FLOAT", "DT_NOTHING")),
+            "model.reference_malformed"
+        );
+        assert_eq!(
+            outcome(None, r#"{"inputs":{},"outputs":{},"tolerance":0}"#),
+            "model.reference_malformed"
+        );
         assert_eq!(outcome(None, "{"), "model.reference_malformed");
     }
 }

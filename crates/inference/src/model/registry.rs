@@ -40,7 +40,11 @@ impl Servable {
     /// A version that has passed every check.
     #[must_use]
     pub fn new(model: &str, version: i64, executable: Arc<dyn Executable>) -> Self {
-        Self { model: model.to_owned(), version, executable }
+        Self {
+            model: model.to_owned(),
+            version,
+            executable,
+        }
     }
 
     /// Name of the model.
@@ -71,7 +75,10 @@ impl Servable {
         call: Call,
     ) -> Result<BTreeMap<String, Tensor>, RequestError> {
         if permit.subject().name() != self.model {
-            return Err(RequestError::new(Code::PermissionDenied, "This client may not use this model."));
+            return Err(RequestError::new(
+                Code::PermissionDenied,
+                "This client may not use this model.",
+            ));
         }
         self.executable.run(call)
     }
@@ -88,9 +95,18 @@ impl Models {
     pub fn new(models: impl IntoIterator<Item = (String, Clients)>) -> Self {
         let model = |(name, clients): (String, Clients)| {
             let versions = RwLock::new(BTreeMap::new());
-            (name.clone(), Arc::new(Model { name, clients, versions }))
+            (
+                name.clone(),
+                Arc::new(Model {
+                    name,
+                    clients,
+                    versions,
+                }),
+            )
         };
-        Self { models: models.into_iter().map(model).collect() }
+        Self {
+            models: models.into_iter().map(model).collect(),
+        }
     }
 
     /// The model of that name.
@@ -120,14 +136,21 @@ impl Model {
 
     /// Records the state of a version.
     pub fn set(&self, version: i64, state: State) {
-        self.versions.write().unwrap_or_else(PoisonError::into_inner).insert(version, state);
+        self.versions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(version, state);
     }
 
     /// All versions, newest first.
     #[must_use]
     pub fn states(&self) -> Vec<(i64, State)> {
         let versions = self.versions.read().unwrap_or_else(PoisonError::into_inner);
-        versions.iter().rev().map(|(version, state)| (*version, state.clone())).collect()
+        versions
+            .iter()
+            .rev()
+            .map(|(version, state)| (*version, state.clone()))
+            .collect()
     }
 
     /// The version that a request means, if it is available.
@@ -153,9 +176,10 @@ impl Model {
 #[must_use]
 pub fn not_found(name: &str, version: &VersionChoice) -> RequestError {
     match version {
-        VersionChoice::Latest => {
-            RequestError::new(Code::NotFound, format!("Servable not found for request: Latest({name})"))
-        }
+        VersionChoice::Latest => RequestError::new(
+            Code::NotFound,
+            format!("Servable not found for request: Latest({name})"),
+        ),
         VersionChoice::Number(number) => RequestError::new(
             Code::NotFound,
             format!("Servable not found for request: Specific({name}, {number})"),
@@ -193,7 +217,10 @@ mod tests {
         let models = Models::new([("m".to_owned(), Clients::anyone())]);
         let model = models.model("m").expect("the model");
         let find = |version: VersionChoice| {
-            model.find(&version).map(|servable| servable.version).map_err(|error| error.message().to_owned())
+            model
+                .find(&version)
+                .map(|servable| servable.version)
+                .map_err(|error| error.message().to_owned())
         };
         let missing = |text: &str| Err(format!("Servable not found for request: {text}"));
         assert_eq!(find(VersionChoice::Latest), missing("Latest(m)"));
@@ -204,7 +231,17 @@ mod tests {
         assert_eq!(find(VersionChoice::Number(1)), Ok(1));
         assert_eq!(find(VersionChoice::Number(3)), missing("Specific(m, 3)"));
         let label = find(VersionChoice::Label("stable".to_owned()));
-        assert_eq!(label, Err("Unrecognized servable version label: stable".to_owned()));
-        assert_eq!(model.states().iter().map(|(version, _)| *version).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(
+            label,
+            Err("Unrecognized servable version label: stable".to_owned())
+        );
+        assert_eq!(
+            model
+                .states()
+                .iter()
+                .map(|(version, _)| *version)
+                .collect::<Vec<_>>(),
+            [3, 2, 1]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 
 use strongroom_api::serving::Code;
@@ -17,7 +17,12 @@ pub struct Workers {
     queue: Arc<Queue>,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// A call that waits.
+struct Job {
+    run: Box<dyn FnOnce() + Send>,
+    /// Dead once its caller has gone.
+    caller: Weak<()>,
+}
 
 struct Queue {
     state: Mutex<State>,
@@ -36,8 +41,15 @@ impl Workers {
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(count: usize, jobs_max: usize) -> std::io::Result<Self> {
-        let state = Mutex::new(State { jobs: VecDeque::new(), closed: false });
-        let queue = Arc::new(Queue { state, changed: Condvar::new(), jobs_max });
+        let state = Mutex::new(State {
+            jobs: VecDeque::new(),
+            closed: false,
+        });
+        let queue = Arc::new(Queue {
+            state,
+            changed: Condvar::new(),
+            jobs_max,
+        });
         let workers = Self { queue };
         for index in 0..count.max(1) {
             let queue = Arc::clone(&workers.queue);
@@ -57,15 +69,19 @@ impl Workers {
         call: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
     ) -> Result<T, RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.push(Box::new(move || {
-            if answer.is_closed() {
-                return;
-            }
+        let caller = Arc::new(());
+        let run = Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(broken()));
             // The caller may have gone while the model ran.
             let _ = answer.send(outcome);
-        }))?;
-        answered.await.unwrap_or_else(|_| Err(broken()))
+        });
+        self.queue.push(Job {
+            run,
+            caller: Arc::downgrade(&caller),
+        })?;
+        let outcome = answered.await.unwrap_or_else(|_| Err(broken()));
+        drop(caller);
+        outcome
     }
 }
 
@@ -80,7 +96,14 @@ impl Queue {
     fn push(&self, job: Job) -> Result<(), RequestError> {
         let mut state = self.lock();
         if state.jobs.len() >= self.jobs_max {
-            let message = format!("The queue of model calls is full; at most {} may wait", self.jobs_max);
+            // Callers that have gone hold no place against those who wait.
+            state.jobs.retain(|job| job.caller.strong_count() > 0);
+        }
+        if state.jobs.len() >= self.jobs_max {
+            let message = format!(
+                "The queue of model calls is full; at most {} may wait",
+                self.jobs_max
+            );
             return Err(RequestError::new(Code::Unavailable, message));
         }
         state.jobs.push_back(job);
@@ -91,7 +114,9 @@ impl Queue {
 
     fn work(&self) {
         while let Some(job) = self.next() {
-            job();
+            if job.caller.strong_count() > 0 {
+                (job.run)();
+            }
         }
     }
 
@@ -115,7 +140,9 @@ impl Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("jobs_max", &self.jobs_max).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("jobs_max", &self.jobs_max)
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,7 +22,11 @@ impl Column {
     /// No rows yet.
     #[must_use]
     pub fn new(dtype: DataType) -> Self {
-        Self { data: Elements::new(dtype), rows: 0, row: None }
+        Self {
+            data: Elements::new(dtype),
+            rows: 0,
+            row: None,
+        }
     }
 
     /// Rows so far.
@@ -42,7 +46,9 @@ impl Column {
         let size = self.data.len() - before;
         let (size_first, shape_first) = self.row.get_or_insert_with(|| (size, shape.clone()));
         if size != *size_first {
-            return Err(RequestError::invalid(format!("Expecting tensor size: {size_first} but got: {size}")));
+            return Err(RequestError::invalid(format!(
+                "Expecting tensor size: {size_first} but got: {size}"
+            )));
         }
         if shape != *shape_first {
             return Err(RequestError::invalid(format!(
@@ -152,14 +158,20 @@ impl Elements {
                 elements.len()
             )));
         }
-        elements.iter().try_for_each(|element| self.fill(element, level + 1, shape))
+        elements
+            .iter()
+            .try_for_each(|element| self.fill(element, level + 1, shape))
     }
 
     fn push(&mut self, value: &Value) -> Result<(), RequestError> {
         let Some(data) = &mut self.data else {
             return Err(RequestError::new(
                 Code::Unimplemented,
-                format!("Conversion of JSON Value: {} to type: {}", value.debug(), type_name(self.dtype)),
+                format!(
+                    "Conversion of JSON Value: {} to type: {}",
+                    value.debug(),
+                    type_name(self.dtype)
+                ),
             ));
         };
         if let Data::String(values) = data {
@@ -175,13 +187,25 @@ fn push_plain(data: &mut Data, value: &Value) -> Option<()> {
     match (data, value) {
         (Data::Float(values), Value::Number(number)) => values.push(as_double(*number) as f32),
         (Data::Double(values), Value::Number(number)) => values.push(as_double(*number)),
-        (Data::Int8(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()? as i8),
-        (Data::Int16(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()? as i16),
-        (Data::Int32(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()?),
-        (Data::UInt8(values), Value::Number(Number::Int(number))) => values.push(i32::try_from(*number).ok()? as u8),
+        (Data::Int8(values), Value::Number(Number::Int(number))) => {
+            values.push(i32::try_from(*number).ok()? as i8)
+        }
+        (Data::Int16(values), Value::Number(Number::Int(number))) => {
+            values.push(i32::try_from(*number).ok()? as i16)
+        }
+        (Data::Int32(values), Value::Number(Number::Int(number))) => {
+            values.push(i32::try_from(*number).ok()?)
+        }
+        (Data::UInt8(values), Value::Number(Number::Int(number))) => {
+            values.push(i32::try_from(*number).ok()? as u8)
+        }
         (Data::Int64(values), Value::Number(Number::Int(number))) => values.push(*number),
-        (Data::UInt32(values), Value::Number(Number::Int(number))) => values.push(u32::try_from(*number).ok()?),
-        (Data::UInt64(values), Value::Number(Number::Int(number))) => values.push(u64::try_from(*number).ok()?),
+        (Data::UInt32(values), Value::Number(Number::Int(number))) => {
+            values.push(u32::try_from(*number).ok()?)
+        }
+        (Data::UInt64(values), Value::Number(Number::Int(number))) => {
+            values.push(u64::try_from(*number).ok()?)
+        }
         (Data::UInt64(values), Value::Number(Number::UInt(number))) => values.push(*number),
         (Data::Bool(values), Value::Bool(value)) => values.push(*value),
         _ => return None,
@@ -207,7 +231,9 @@ fn string(value: &Value) -> Result<Bytes, RequestError> {
                     value.debug()
                 ))
             })?;
-            let bytes = BASE64.decode(text).map_err(|_| RequestError::invalid("Unable to base64 decode"))?;
+            let bytes = BASE64
+                .decode(text)
+                .map_err(|_| RequestError::invalid("Unable to base64 decode"))?;
             Ok(bytes.into())
         }
         _ => Err(mismatch(value, DataType::DtString)),

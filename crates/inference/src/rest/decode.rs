@@ -37,7 +37,10 @@ impl Body {
     pub fn parse(text: &[u8]) -> Result<Self, RequestError> {
         let document = json::parse(text).map_err(|error| RequestError::invalid(error.to_string()))?;
         if !matches!(document, Value::Object(_)) {
-            return Err(RequestError::invalid(format!("JSON Value: {} Is not object", document.debug())));
+            return Err(RequestError::invalid(format!(
+                "JSON Value: {} Is not object",
+                document.debug()
+            )));
         }
         let signature = match document.member("signature_name") {
             None => DEFAULT_SIGNATURE.to_owned(),
@@ -65,8 +68,14 @@ impl Body {
     /// When the body does not hold exactly what the signature asks for.
     pub fn inputs(&self, signature: &Signature) -> Result<(Form, BTreeMap<String, Tensor>), RequestError> {
         if signature.inputs.is_empty() {
-            let name = if self.signature == DEFAULT_SIGNATURE { "DEFAULT" } else { &self.signature };
-            return Err(RequestError::invalid(format!("Failed to get input map for signature: {name}")));
+            let name = if self.signature == DEFAULT_SIGNATURE {
+                "DEFAULT"
+            } else {
+                &self.signature
+            };
+            return Err(RequestError::invalid(format!(
+                "Failed to get input map for signature: {name}"
+            )));
         }
         match (self.document.member("instances"), self.document.member("inputs")) {
             (Some(_), Some(_)) => Err(RequestError::invalid(format!(
@@ -97,12 +106,19 @@ fn rows(
             document.debug()
         )));
     };
-    if is_named(first) { named_rows(elements, signature) } else { plain_rows(elements, signature) }
+    if is_named(first) {
+        named_rows(elements, signature)
+    } else {
+        plain_rows(elements, signature)
+    }
 }
 
 fn named_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<String, Tensor>, RequestError> {
-    let mut columns: BTreeMap<&str, Column> =
-        signature.inputs.iter().map(|(alias, spec)| (alias.as_str(), Column::new(spec.dtype))).collect();
+    let mut columns: BTreeMap<&str, Column> = signature
+        .inputs
+        .iter()
+        .map(|(alias, spec)| (alias.as_str(), Column::new(spec.dtype)))
+        .collect();
     for (index, element) in elements.iter().enumerate() {
         let Value::Object(members) = element else {
             return Err(RequestError::invalid(format!(
@@ -116,9 +132,11 @@ fn named_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<Stri
         }
         for (key, value) in members {
             let key = String::from_utf8_lossy(key);
-            let context = || format!("Failed to process element: {index} key: {key} of 'instances' list. Error: ");
+            let context =
+                || format!("Failed to process element: {index} key: {key} of 'instances' list. Error: ");
             let column = columns.get_mut(key.as_ref()).ok_or_else(|| {
-                RequestError::invalid(format!("JSON object: does not have named input: {key}")).within(&context())
+                RequestError::invalid(format!("JSON object: does not have named input: {key}"))
+                    .within(&context())
             })?;
             // A name that occurs twice counts once.
             if column.rows() == index {
@@ -134,7 +152,10 @@ fn named_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<Stri
             )));
         }
     }
-    Ok(columns.into_iter().map(|(alias, column)| (alias.to_owned(), column.finish_rows())).collect())
+    Ok(columns
+        .into_iter()
+        .map(|(alias, column)| (alias.to_owned(), column.finish_rows()))
+        .collect())
 }
 
 fn plain_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<String, Tensor>, RequestError> {
@@ -175,7 +196,10 @@ fn columns(inputs: &Value, signature: &Signature) -> Result<BTreeMap<String, Ten
              tensorinfo_map",
         ));
     };
-    Ok(BTreeMap::from([(alias.clone(), column::tensor(inputs, spec.dtype)?)]))
+    Ok(BTreeMap::from([(
+        alias.clone(),
+        column::tensor(inputs, spec.dtype)?,
+    )]))
 }
 
 /// An object that holds inputs by name, not a string in base64.

@@ -11,7 +11,11 @@ use crate::tensor::Data;
 
 fn signature(inputs: &[(&str, DataType)]) -> Signature {
     let spec = |(name, dtype): &(&str, DataType)| {
-        let spec = TensorSpec { name: (*name).to_owned(), dtype: *dtype, shape: None };
+        let spec = TensorSpec {
+            name: (*name).to_owned(),
+            dtype: *dtype,
+            shape: None,
+        };
         ((*name).to_owned(), spec)
     };
     Signature::predict(inputs.iter().map(spec).collect(), BTreeMap::new())
@@ -37,11 +41,36 @@ const FLOAT: DataType = DataType::DtFloat;
 fn reads_rows_and_columns() {
     let floats = |values: &[f32]| Data::Float(values.to_vec());
     for (text, form, shape, data) in [
-        (r#"{"instances":[1,2.5,1e40]}"#, Form::Rows, vec![3], floats(&[1.0, 2.5, f32::INFINITY])),
-        (r#"{"instances":[[1,2],[3,4]]}"#, Form::Rows, vec![2, 2], floats(&[1.0, 2.0, 3.0, 4.0])),
-        (r#"{"instances":[{"x":1},{"x":2}]}"#, Form::Rows, vec![2], floats(&[1.0, 2.0])),
-        (r#"{"inputs":[[1],[2]]}"#, Form::Columns, vec![2, 1], floats(&[1.0, 2.0])),
-        (r#"{"inputs":{"x":[1],"ignored":"y"}}"#, Form::Columns, vec![1], floats(&[1.0])),
+        (
+            r#"{"instances":[1,2.5,1e40]}"#,
+            Form::Rows,
+            vec![3],
+            floats(&[1.0, 2.5, f32::INFINITY]),
+        ),
+        (
+            r#"{"instances":[[1,2],[3,4]]}"#,
+            Form::Rows,
+            vec![2, 2],
+            floats(&[1.0, 2.0, 3.0, 4.0]),
+        ),
+        (
+            r#"{"instances":[{"x":1},{"x":2}]}"#,
+            Form::Rows,
+            vec![2],
+            floats(&[1.0, 2.0]),
+        ),
+        (
+            r#"{"inputs":[[1],[2]]}"#,
+            Form::Columns,
+            vec![2, 1],
+            floats(&[1.0, 2.0]),
+        ),
+        (
+            r#"{"inputs":{"x":[1],"ignored":"y"}}"#,
+            Form::Columns,
+            vec![1],
+            floats(&[1.0]),
+        ),
         (r#"{"inputs":7}"#, Form::Columns, vec![], floats(&[7.0])),
         (r#"{"inputs":[]}"#, Form::Columns, vec![0], floats(&[])),
     ] {
@@ -52,12 +81,24 @@ fn reads_rows_and_columns() {
 #[test]
 fn the_signature_decides_the_type() {
     let of = |text: &str, dtype| one(&format!("{{\"inputs\":{text}}}"), dtype).2;
-    assert_eq!(of("[true,false]", DataType::DtBool), Data::Bool(vec![true, false]));
-    assert_eq!(of("[-9223372036854775808]", DataType::DtInt64), Data::Int64(vec![i64::MIN]));
-    assert_eq!(of("[18446744073709551615]", DataType::DtUint64), Data::UInt64(vec![u64::MAX]));
+    assert_eq!(
+        of("[true,false]", DataType::DtBool),
+        Data::Bool(vec![true, false])
+    );
+    assert_eq!(
+        of("[-9223372036854775808]", DataType::DtInt64),
+        Data::Int64(vec![i64::MIN])
+    );
+    assert_eq!(
+        of("[18446744073709551615]", DataType::DtUint64),
+        Data::UInt64(vec![u64::MAX])
+    );
     assert_eq!(of("[300]", DataType::DtUint8), Data::UInt8(vec![44]));
     let strings = vec![Bytes::from_static(b"plain"), Bytes::from_static(b"hello")];
-    assert_eq!(of(r#"["plain",{"b64":"aGVsbG8"}]"#, DataType::DtString), Data::String(strings));
+    assert_eq!(
+        of(r#"["plain",{"b64":"aGVsbG8"}]"#, DataType::DtString),
+        Data::String(strings)
+    );
 }
 
 #[test]
@@ -70,7 +111,8 @@ fn base64_rows_are_values_and_no_named_inputs() {
 #[test]
 fn several_inputs_come_by_name() {
     let inputs = [("a", FLOAT), ("b", DataType::DtInt64)];
-    let (_, tensors) = read(r#"{"instances":[{"a":[1,2],"b":3},{"b":4,"a":[5,6]}]}"#, &inputs).expect("tensors");
+    let (_, tensors) =
+        read(r#"{"instances":[{"a":[1,2],"b":3},{"b":4,"a":[5,6]}]}"#, &inputs).expect("tensors");
     assert_eq!(tensors["a"].shape(), [2, 2]);
     assert_eq!(tensors["b"].data(), &Data::Int64(vec![3, 4]));
 }
@@ -82,7 +124,10 @@ fn refuses_bodies_that_are_no_request() {
         ("", "JSON Parse error: The document is empty. at offset: 0"),
         ("[1]", "JSON Value: [1] Is not object"),
         ("{}", "Missing 'inputs' or 'instances' key"),
-        (r#"{"instances":[]}"#, "JSON Value: {\n    \"instances\": []\n} No values in 'instances' array"),
+        (
+            r#"{"instances":[]}"#,
+            "JSON Value: {\n    \"instances\": []\n} No values in 'instances' array",
+        ),
     ] {
         assert_eq!(refusal(text, &x), expected);
     }
@@ -90,7 +135,10 @@ fn refuses_bodies_that_are_no_request() {
     assert!(refusal(r#"{"instances":1}"#, &x).ends_with("Expecting 'instances' to be an list/array"));
     let both = refusal(r#"{"instances":[1],"inputs":[1]}"#, &x);
     assert!(both.ends_with("expecting only one of 'inputs' or 'instances' keys to exist "));
-    assert_eq!(refusal(r#"{"inputs":1}"#, &[]), "Failed to get input map for signature: DEFAULT");
+    assert_eq!(
+        refusal(r#"{"inputs":1}"#, &[]),
+        "Failed to get input map for signature: DEFAULT"
+    );
     assert_eq!(
         refusal(r#"{"inputs":1,"signature_name":"s"}"#, &[]),
         "Failed to get input map for signature: s"
@@ -141,17 +189,35 @@ fn refuses_rows_that_differ() {
     assert!(refusal(r#"{"instances":[{"a":1}]}"#, &two).ends_with("keys must be equal to: a,b"));
     assert!(refusal(r#"{"instances":[1]}"#, &two).starts_with("instances is a plain list, but expecting"));
     assert!(refusal(r#"{"inputs":[1]}"#, &two).starts_with("inputs is a plain value/list, but expecting"));
-    assert_eq!(refusal(r#"{"inputs":{"a":1}}"#, &two), "Missing named input: b in 'inputs' object.");
+    assert_eq!(
+        refusal(r#"{"inputs":{"a":1}}"#, &two),
+        "Missing named input: b in 'inputs' object."
+    );
 }
 
 #[test]
 fn refuses_values_of_another_type() {
     let code = |text: &str, dtype| read(text, &[("x", dtype)]).expect_err(text);
     let int = code(r#"{"inputs":[1.0]}"#, DataType::DtInt32);
-    assert_eq!(int.message(), "JSON Value: 1.0 Type: Number is not of expected type: int32");
-    assert!(code(r#"{"inputs":[2147483648]}"#, DataType::DtInt32).message().contains("int32"));
-    assert!(code(r#"{"inputs":[1]}"#, DataType::DtBool).message().contains("expected type: bool"));
-    assert!(code(r#"{"inputs":[null]}"#, FLOAT).message().contains("Type: Null"));
+    assert_eq!(
+        int.message(),
+        "JSON Value: 1.0 Type: Number is not of expected type: int32"
+    );
+    assert!(
+        code(r#"{"inputs":[2147483648]}"#, DataType::DtInt32)
+            .message()
+            .contains("int32")
+    );
+    assert!(
+        code(r#"{"inputs":[1]}"#, DataType::DtBool)
+            .message()
+            .contains("expected type: bool")
+    );
+    assert!(
+        code(r#"{"inputs":[null]}"#, FLOAT)
+            .message()
+            .contains("Type: Null")
+    );
     let b64 = code(r#"{"inputs":[{"b64":"!"}]}"#, DataType::DtString);
     assert_eq!(b64.message(), "Unable to base64 decode");
     let half = code(r#"{"inputs":[1]}"#, DataType::DtHalf);

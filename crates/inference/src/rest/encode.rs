@@ -92,7 +92,9 @@ fn batch_size(outputs: &BTreeMap<String, Tensor>) -> Result<usize, RequestError>
     let mut batch = None;
     for (alias, tensor) in outputs {
         let Some(size) = tensor.shape().first() else {
-            return Err(RequestError::invalid(format!("Tensor name: {alias} has no shape information ")));
+            return Err(RequestError::invalid(format!(
+                "Tensor name: {alias} has no shape information "
+            )));
         };
         let expected = *batch.get_or_insert(*size);
         if *size != expected {
@@ -120,7 +122,11 @@ impl<'a> Cursor<'a> {
                 type_name(tensor.dtype())
             )));
         }
-        Ok(Self { tensor, as_base64: alias.ends_with("_bytes"), next: 0 })
+        Ok(Self {
+            tensor,
+            as_base64: alias.ends_with("_bytes"),
+            next: 0,
+        })
     }
 
     fn write_row(&mut self, writer: &mut Writer) {
@@ -176,28 +182,42 @@ mod tests {
     }
 
     fn check(outputs: &[(&str, Tensor)], form: Form, expected: &str) {
-        let outputs = outputs.iter().map(|(alias, tensor)| ((*alias).to_owned(), tensor.clone())).collect();
-        let text = predict(&outputs, form).map_or_else(|error| error.message().to_owned(), |bytes| {
-            String::from_utf8(bytes).expect("UTF-8")
-        });
+        let outputs = outputs
+            .iter()
+            .map(|(alias, tensor)| ((*alias).to_owned(), tensor.clone()))
+            .collect();
+        let text = predict(&outputs, form).map_or_else(
+            |error| error.message().to_owned(),
+            |bytes| String::from_utf8(bytes).expect("UTF-8"),
+        );
         assert_eq!(text, expected);
     }
 
     #[test]
     fn rows_stand_on_one_line() {
         let scalars = tensor(&[3], Data::Float(vec![2.5, 3.0, 4.5]));
-        check(&[("y", scalars)], Form::Rows, "{\n    \"predictions\": [2.5, 3.0, 4.5\n    ]\n}");
+        check(
+            &[("y", scalars)],
+            Form::Rows,
+            "{\n    \"predictions\": [2.5, 3.0, 4.5\n    ]\n}",
+        );
         let vectors = tensor(&[2, 2], Data::Float(vec![1.0 / 3.0, 0.1, 1.0, 1.1]));
         let expected = "{\n    \"predictions\": [[0.333333343, 0.1], [1.0, 1.1]\n    ]\n}";
         check(&[("y", vectors)], Form::Rows, expected);
-        check(&[("y", tensor(&[0], Data::Float(vec![])))], Form::Rows, "{\n    \"predictions\": []\n}");
+        check(
+            &[("y", tensor(&[0], Data::Float(vec![])))],
+            Form::Rows,
+            "{\n    \"predictions\": []\n}",
+        );
     }
 
     #[test]
     fn rows_of_several_outputs_are_objects() {
         let a = tensor(&[2, 2], Data::Float(vec![1.0, 2.0, 1.0, 2.0]));
         let b = tensor(&[2], Data::Int64(vec![3, 4]));
-        let row = |b: i64| format!("        {{\n            \"a\": [1.0, 2.0],\n            \"b\": {b}\n        }}");
+        let row = |b: i64| {
+            format!("        {{\n            \"a\": [1.0, 2.0],\n            \"b\": {b}\n        }}")
+        };
         let expected = format!("{{\n    \"predictions\": [\n{},\n{}\n    ]\n}}", row(3), row(4));
         check(&[("a", a), ("b", b)], Form::Rows, &expected);
     }
@@ -217,18 +237,30 @@ mod tests {
     #[test]
     fn bytes_are_base64() {
         let bytes = tensor(&[1, 1], Data::String(vec![Bytes::from_static(b"hello")]));
-        let expected = "{\n    \"predictions\": [[{\n                \"b64\": \"aGVsbG8=\"\n            }]\n    ]\n}";
+        let expected =
+            "{\n    \"predictions\": [[{\n                \"b64\": \"aGVsbG8=\"\n            }]\n    ]\n}";
         check(&[("image_bytes", bytes)], Form::Rows, expected);
     }
 
     #[test]
     fn refuses_what_it_should() {
         let half = tensor(&[1], Data::Half(vec![0]));
-        check(&[("y", half)], Form::Columns, "Failed to write JSON value for tensor type: half");
+        check(
+            &[("y", half)],
+            Form::Columns,
+            "Failed to write JSON value for tensor type: half",
+        );
         check(&[], Form::Rows, "Cannot convert empty tensor map to JSON");
         let scalar = tensor(&[], Data::Float(vec![1.0]));
-        check(&[("y", scalar)], Form::Rows, "Tensor name: y has no shape information ");
-        let (a, b) = (tensor(&[1], Data::Bool(vec![true])), tensor(&[2], Data::Bool(vec![true; 2])));
+        check(
+            &[("y", scalar)],
+            Form::Rows,
+            "Tensor name: y has no shape information ",
+        );
+        let (a, b) = (
+            tensor(&[1], Data::Bool(vec![true])),
+            tensor(&[2], Data::Bool(vec![true; 2])),
+        );
         let expected = "Tensor name: b has inconsistent batch size: 2 expecting: 1";
         check(&[("a", a), ("b", b)], Form::Rows, expected);
     }

@@ -44,7 +44,9 @@ struct Rest {
 
 /// The whole interface as one router.
 pub fn router(app: Arc<App>, options: RestOptions) -> Router {
-    Router::new().fallback(handle).with_state(Arc::new(Rest { app, options }))
+    Router::new()
+        .fallback(handle)
+        .with_state(Arc::new(Rest { app, options }))
 }
 
 /// Text of the metrics, as an answer.
@@ -66,11 +68,17 @@ impl From<RequestError> for Failure {
 }
 
 async fn handle(State(rest): State<Arc<Rest>>, request: Request) -> Response {
-    let path = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or_else(String::new, ToString::to_string);
     if rest.options.metrics_path.as_deref() == Some(path.as_str()) {
         return metrics(&rest.app);
     }
-    if !path.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("/v1/")) {
+    if !path
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case("/v1/"))
+    {
         return respond(StatusCode::NOT_FOUND, "text/html", NOT_FOUND_PAGE.into());
     }
     if request.method() == Method::OPTIONS {
@@ -112,25 +120,37 @@ impl Rest {
             Route::Metadata(target) => {
                 let servable = self.app.describe(&target.name, &target.version)?;
                 let signatures = describe::signatures(&servable);
-                ("", protojson::metadata(&target.name, servable.version(), &signatures).into_bytes())
+                (
+                    "",
+                    protojson::metadata(&target.name, servable.version(), &signatures).into_bytes(),
+                )
             }
         };
         if let Some(model) = self.app.counted(&name) {
-            self.app.metrics.latency(model, api, Entrypoint::Rest, begin.elapsed());
+            self.app
+                .metrics
+                .latency(model, api, Entrypoint::Rest, begin.elapsed());
         }
         Ok(body)
     }
 
     async fn predict(&self, target: Target, request: Request) -> Result<Vec<u8>, Failure> {
-        let permit = self.app.admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>())?;
+        let permit = self
+            .app
+            .admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>())?;
         let text = self.body(request).await?;
         let app = Arc::clone(&self.app);
         let limit = Some(self.app.limits.rest_timeout);
-        Ok(self.app.work(limit, move || predict(&app, &permit, &target, &text)).await?)
+        Ok(self
+            .app
+            .work(limit, move || predict(&app, &permit, &target, &text))
+            .await?)
     }
 
     fn unimplemented(&self, target: &Target, verb: Verb, request: &Request) -> RequestError {
-        let permit = self.app.admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>());
+        let permit = self
+            .app
+            .admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>());
         match permit.and_then(|permit| App::find(&permit, &target.name, &target.version).map(drop)) {
             Ok(()) => RequestError::new(
                 Code::Unimplemented,
@@ -142,14 +162,19 @@ impl Rest {
 
     async fn body(&self, request: Request) -> Result<Bytes, Failure> {
         let limit = self.app.limits.body_bytes_max;
-        let gzip = request.headers().get(header::CONTENT_ENCODING).is_some_and(is_gzip);
-        let body = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| Failure {
-            error: RequestError::new(
-                Code::ResourceExhausted,
-                format!("The request body could not be read; it may have at most {limit} bytes"),
-            ),
-            status: Some(StatusCode::PAYLOAD_TOO_LARGE),
-        })?;
+        let gzip = request
+            .headers()
+            .get(header::CONTENT_ENCODING)
+            .is_some_and(is_gzip);
+        let body = axum::body::to_bytes(request.into_body(), limit)
+            .await
+            .map_err(|_| Failure {
+                error: RequestError::new(
+                    Code::ResourceExhausted,
+                    format!("The request body could not be read; it may have at most {limit} bytes"),
+                ),
+                status: Some(StatusCode::PAYLOAD_TOO_LARGE),
+            })?;
         Ok(if gzip { unzip(&body, limit) } else { body })
     }
 }
@@ -157,7 +182,8 @@ impl Rest {
 fn predict(app: &App, permit: &ModelPermit, target: &Target, text: &[u8]) -> Result<Vec<u8>, RequestError> {
     let body = decode::Body::parse(text)?;
     let (permit, servable) = App::find(permit, &target.name, &target.version)?;
-    let signature = signature(&servable, body.signature()).ok_or_else(|| decode::no_signature(body.signature()))?;
+    let signature =
+        signature(&servable, body.signature()).ok_or_else(|| decode::no_signature(body.signature()))?;
     let (form, inputs) = body.inputs(signature)?;
     let call = Call::new(signature, inputs, &[])?;
     let outputs = app.infer(permit, &servable, call, "Predict")?;
@@ -185,7 +211,9 @@ fn target(route: &Route) -> &Target {
 }
 
 fn preflight(options: &RestOptions, headers: &HeaderMap) -> Response {
-    let from_page = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let from_page = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
     let from_page = from_page.is_some_and(|origin| origin.contains("http://") || origin.contains("https://"));
     let mut response = Response::new(HttpBody::empty());
     if !from_page {
@@ -199,14 +227,22 @@ fn preflight(options: &RestOptions, headers: &HeaderMap) -> Response {
 
 fn add_cors(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("POST, GET"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("Content-Type"),
+    );
 }
 
 fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
     let mut response = Response::new(HttpBody::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

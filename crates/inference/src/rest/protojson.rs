@@ -37,13 +37,25 @@ pub fn metadata(model: &str, version: i64, signatures: &BTreeMap<String, Signatu
         ("version", Json::string(&version.to_string())),
     ]);
     let signature = |(name, signature): (&String, &SignatureDef)| (name.clone(), signature_json(signature));
-    let map = Json::object([("signature_def", Json::Object(signatures.iter().map(signature).collect()))]);
-    format!("{{\n\"model_spec\":{},\n\"metadata\": {{\"signature_def\": {}}}\n}}\n", spec.print(), map.print())
+    let map = Json::object([(
+        "signature_def",
+        Json::Object(signatures.iter().map(signature).collect()),
+    )]);
+    format!(
+        "{{\n\"model_spec\":{},\n\"metadata\": {{\"signature_def\": {}}}\n}}\n",
+        spec.print(),
+        map.print()
+    )
 }
 
 fn signature_json(signature: &SignatureDef) -> Json {
     let infos = |infos: &BTreeMap<String, TensorInfo>| {
-        Json::Object(infos.iter().map(|(alias, info)| (alias.clone(), info_json(info))).collect())
+        Json::Object(
+            infos
+                .iter()
+                .map(|(alias, info)| (alias.clone(), info_json(info)))
+                .collect(),
+        )
     };
     Json::object([
         ("inputs", infos(&signature.inputs)),
@@ -61,18 +73,27 @@ fn info_json(info: &TensorInfo) -> Json {
     let dtype = DataType::try_from(info.dtype).unwrap_or_default();
     Json::object([
         ("dtype", Json::string(dtype.as_str_name())),
-        ("tensor_shape", shape_json(&info.tensor_shape.clone().unwrap_or_default())),
+        (
+            "tensor_shape",
+            shape_json(&info.tensor_shape.clone().unwrap_or_default()),
+        ),
         ("name", Json::string(name)),
     ])
 }
 
 fn shape_json(shape: &TensorShapeProto) -> Json {
     let dim = |dim: &strongroom_api::serving::tensor_shape_proto::Dim| {
-        Json::object([("size", Json::string(&dim.size.to_string())), ("name", Json::string(&dim.name))])
+        Json::object([
+            ("size", Json::string(&dim.size.to_string())),
+            ("name", Json::string(&dim.name)),
+        ])
     };
     Json::object([
         ("dim", Json::Array(shape.dim.iter().map(dim).collect())),
-        ("unknown_rank", Json::Raw(if shape.unknown_rank { "true" } else { "false" })),
+        (
+            "unknown_rank",
+            Json::Raw(if shape.unknown_rank { "true" } else { "false" }),
+        ),
     ])
 }
 
@@ -89,7 +110,12 @@ impl Json {
     }
 
     fn object<const N: usize>(members: [(&str, Json); N]) -> Self {
-        Self::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Self::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
     }
 
     fn print(&self) -> String {
@@ -167,7 +193,9 @@ mod tests {
             state: State::Available.into(),
             status: Some(StatusProto::default()),
         };
-        let text = status(&GetModelStatusResponse { model_version_status: vec![version] });
+        let text = status(&GetModelStatusResponse {
+            model_version_status: vec![version],
+        });
         let expected = "{\n \"model_version_status\": [\n  {\n   \"version\": \"123\",\n   \"state\": \"AVAILABLE\",\n   \
                         \"status\": {\n    \"error_code\": \"OK\",\n    \"error_message\": \"\"\n   }\n  }\n ]\n}\n";
         assert_eq!(text, expected);
@@ -175,9 +203,17 @@ mod tests {
 
     #[test]
     fn metadata_doubles_the_key_that_clients_expect_doubled() {
-        let spec = TensorSpec { name: "x:0".into(), dtype: DataType::DtFloat, shape: Some(vec![None, Some(1)]) };
+        let spec = TensorSpec {
+            name: "x:0".into(),
+            dtype: DataType::DtFloat,
+            shape: Some(vec![None, Some(1)]),
+        };
         let signature = Signature::predict(BTreeMap::from([("x".to_owned(), spec)]), BTreeMap::new());
-        let text = metadata("m", 7, &BTreeMap::from([("serving_default".to_owned(), signature.to_proto())]));
+        let text = metadata(
+            "m",
+            7,
+            &BTreeMap::from([("serving_default".to_owned(), signature.to_proto())]),
+        );
         assert!(text.starts_with("{\n\"model_spec\":{\n \"name\": \"m\",\n \"signature_name\": \"\",\n"));
         let parsed: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(parsed["model_spec"]["version"], "7");

@@ -66,7 +66,9 @@ pub enum VersionChoice {
 pub fn route(method: &Method, path: &str) -> Result<Route, RequestError> {
     let malformed = || RequestError::invalid(format!("Malformed request: {method} {path}"));
     if *method == Method::POST {
-        let matched = after(path, "/v1/models/").and_then(|rest| matched(rest, false)).ok_or_else(malformed)?;
+        let matched = after(path, "/v1/models/")
+            .and_then(|rest| matched(rest, false))
+            .ok_or_else(malformed)?;
         let verb = match matched.rest {
             ":predict" => Verb::Predict,
             ":classify" => Verb::Classify,
@@ -82,9 +84,16 @@ pub fn route(method: &Method, path: &str) -> Result<Route, RequestError> {
     if is_nameless(rest) {
         return Err(RequestError::invalid("Missing model name in request."));
     }
-    let found = rest.strip_prefix('/').and_then(|rest| matched(rest, true)).ok_or_else(malformed)?;
+    let found = rest
+        .strip_prefix('/')
+        .and_then(|rest| matched(rest, true))
+        .ok_or_else(malformed)?;
     let target = found.target()?;
-    Ok(if found.rest.is_empty() { Route::Status(target) } else { Route::Metadata(target) })
+    Ok(if found.rest.is_empty() {
+        Route::Status(target)
+    } else {
+        Route::Metadata(target)
+    })
 }
 
 struct Matched<'a> {
@@ -101,7 +110,12 @@ fn matched(text: &str, get: bool) -> Option<Matched<'_>> {
         true => rest.is_empty() || rest.eq_ignore_ascii_case("/metadata"),
         false => rest.starts_with(':'),
     };
-    let mut matched = Matched { name, version: None, label: None, rest };
+    let mut matched = Matched {
+        name,
+        version: None,
+        label: None,
+        rest,
+    };
     if let Some(after) = after(rest, "/versions/") {
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
         (matched.version, matched.rest) = (Some(&after[..digits]), &after[digits..]);
@@ -153,7 +167,9 @@ fn decode(text: &str) -> Option<String> {
     let mut at = 0;
     while at < bytes.len() {
         if bytes[at] == b'%' {
-            let digits = text.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+            let digits = text
+                .get(at + 1..at + 3)
+                .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
             out.push(u8::from_str_radix(digits, 16).ok()?);
             at += 3;
         } else {
@@ -169,7 +185,10 @@ mod tests {
     use super::*;
 
     fn target(name: &str, version: VersionChoice) -> Target {
-        Target { name: name.to_owned(), version }
+        Target {
+            name: name.to_owned(),
+            version,
+        }
     }
 
     fn check(method: &Method, path: &str, expected: Result<Route, &str>) {
@@ -191,12 +210,27 @@ mod tests {
         get("/v1/models/m/labels/stable", Route::Status(stable()));
         get("/v1/models/m/metadata", Route::Metadata(latest()));
         get("/v1/models/m/versions/3/metadata", Route::Metadata(third()));
-        get("/v1/models/metadata", Route::Status(target("metadata", VersionChoice::Latest)));
-        get("/v1/models/m?x=1", Route::Status(target("m?x=1", VersionChoice::Latest)));
-        get("/v1/models/a%2Fb", Route::Status(target("a/b", VersionChoice::Latest)));
+        get(
+            "/v1/models/metadata",
+            Route::Status(target("metadata", VersionChoice::Latest)),
+        );
+        get(
+            "/v1/models/m?x=1",
+            Route::Status(target("m?x=1", VersionChoice::Latest)),
+        );
+        get(
+            "/v1/models/a%2Fb",
+            Route::Status(target("a/b", VersionChoice::Latest)),
+        );
         post("/v1/models/m:predict", Route::Infer(latest(), Verb::Predict));
-        post("/v1/models/m/versions/3:classify", Route::Infer(third(), Verb::Classify));
-        post("/v1/models/m/labels/stable:regress", Route::Infer(stable(), Verb::Regress));
+        post(
+            "/v1/models/m/versions/3:classify",
+            Route::Infer(third(), Verb::Classify),
+        );
+        post(
+            "/v1/models/m/labels/stable:regress",
+            Route::Infer(stable(), Verb::Regress),
+        );
     }
 
     #[test]
@@ -220,6 +254,10 @@ mod tests {
         let huge = "99999999999999999999";
         let text = format!("Failed to convert version: {huge} to numeric.");
         check(&Method::GET, &format!("/v1/models/m/versions/{huge}"), Err(&text));
-        check(&Method::GET, "/v1/models/%zz", Err("Failed to decode model name:%zz"));
+        check(
+            &Method::GET,
+            "/v1/models/%zz",
+            Err("Failed to decode model name:%zz"),
+        );
     }
 }

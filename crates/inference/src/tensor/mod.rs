@@ -81,7 +81,10 @@ impl Tensor {
         if elements_of(&shape) == Some(data.len()) {
             Ok(Self { shape, data })
         } else {
-            Err(ShapeMismatch { shape, elements: data.len() })
+            Err(ShapeMismatch {
+                shape,
+                elements: data.len(),
+            })
         }
     }
 
@@ -159,5 +162,7 @@ pub fn elements_of(shape: &[usize]) -> Option<usize> {
     if shape.contains(&0) {
         return Some(0);
     }
-    shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size))
+    shape
+        .iter()
+        .try_fold(1usize, |product, size| product.checked_mul(*size))
 }

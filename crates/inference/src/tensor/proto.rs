@@ -51,7 +51,10 @@ pub fn decode(proto: TensorProto, bytes_max: usize) -> Result<Tensor, DecodeErro
     let dtype = DataType::try_from(proto.dtype).map_err(|_| DecodeError::Type(proto.dtype))?;
     let shape = decode_shape(proto.tensor_shape.as_ref())?;
     let elements = elements_of(&shape).ok_or(DecodeError::Shape)?;
-    if elements.checked_mul(element_bytes(dtype)).is_none_or(|bytes| bytes > bytes_max) {
+    if elements
+        .checked_mul(element_bytes(dtype))
+        .is_none_or(|bytes| bytes > bytes_max)
+    {
         return Err(DecodeError::TooLarge { limit: bytes_max });
     }
     let data = if proto.tensor_content.is_empty() {
@@ -59,7 +62,8 @@ pub fn decode(proto: TensorProto, bytes_max: usize) -> Result<Tensor, DecodeErro
     } else {
         content(dtype, proto.tensor_content, elements)?
     };
-    Ok(Tensor::new(shape, data).expect("both ways of reading give the number of elements that they are asked for"))
+    Ok(Tensor::new(shape, data)
+        .expect("both ways of reading give the number of elements that they are asked for"))
 }
 
 /// Writes a tensor.
@@ -67,10 +71,19 @@ pub fn decode(proto: TensorProto, bytes_max: usize) -> Result<Tensor, DecodeErro
 pub fn encode(tensor: Tensor, encoding: Encoding) -> TensorProto {
     let dtype = tensor.dtype().into();
     let (shape, data) = tensor.into_parts();
-    let dim = shape.iter().map(|size| Dim { size: *size as i64, name: String::new() }).collect();
+    let dim = shape
+        .iter()
+        .map(|size| Dim {
+            size: *size as i64,
+            name: String::new(),
+        })
+        .collect();
     let mut proto = TensorProto {
         dtype,
-        tensor_shape: Some(TensorShapeProto { dim, unknown_rank: false }),
+        tensor_shape: Some(TensorShapeProto {
+            dim,
+            unknown_rank: false,
+        }),
         ..TensorProto::default()
     };
     match encoding {
@@ -85,7 +98,11 @@ fn decode_shape(shape: Option<&TensorShapeProto>) -> Result<Vec<usize>, DecodeEr
     if shape.dim.len() > RANK_MAX {
         return Err(DecodeError::Rank);
     }
-    shape.dim.iter().map(|dim| usize::try_from(dim.size).map_err(|_| DecodeError::Shape)).collect()
+    shape
+        .dim
+        .iter()
+        .map(|dim| usize::try_from(dim.size).map_err(|_| DecodeError::Shape))
+        .collect()
 }
 
 // Fewer values than elements: the last is repeated; none at all: zeros; more: the rest is ignored. Values in the list
@@ -97,7 +114,10 @@ fn typed(dtype: DataType, proto: TensorProto, elements: usize) -> Result<Data, D
         values
     }
     fn cast<S: Copy, T: Clone + Default>(values: &[S], elements: usize, cast: fn(S) -> T) -> Vec<T> {
-        fill(values.iter().take(elements).map(|value| cast(*value)).collect(), elements)
+        fill(
+            values.iter().take(elements).map(|value| cast(*value)).collect(),
+            elements,
+        )
     }
     Ok(match dtype {
         DataType::DtFloat => Data::Float(fill(proto.float_val, elements)),
@@ -120,7 +140,9 @@ fn typed(dtype: DataType, proto: TensorProto, elements: usize) -> Result<Data, D
 
 fn content(dtype: DataType, bytes: Bytes, elements: usize) -> Result<Data, DecodeError> {
     if dtype == DataType::DtString {
-        return strings(bytes, elements).map(Data::String).ok_or(DecodeError::Content);
+        return strings(bytes, elements)
+            .map(Data::String)
+            .ok_or(DecodeError::Content);
     }
     if Some(bytes.len()) != elements.checked_mul(element_bytes(dtype)) {
         return Err(DecodeError::Content);
@@ -157,7 +179,9 @@ fn strings(mut bytes: Bytes, elements: usize) -> Option<Vec<Bytes>> {
     for _ in 0..elements {
         lengths.push(usize::try_from(varint32(&mut bytes)?).ok()?);
     }
-    let values = lengths.into_iter().map(|length| (length <= bytes.len()).then(|| bytes.split_to(length)));
+    let values = lengths
+        .into_iter()
+        .map(|length| (length <= bytes.len()).then(|| bytes.split_to(length)));
     let values = values.collect::<Option<Vec<_>>>()?;
     bytes.is_empty().then_some(values)
 }
@@ -237,9 +261,22 @@ mod tests {
     const LIMIT: usize = 1 << 20;
 
     fn proto(dtype: DataType, dims: &[i64]) -> TensorProto {
-        let dim = dims.iter().map(|size| Dim { size: *size, name: String::new() }).collect();
-        let tensor_shape = Some(TensorShapeProto { dim, unknown_rank: false });
-        TensorProto { dtype: dtype.into(), tensor_shape, ..TensorProto::default() }
+        let dim = dims
+            .iter()
+            .map(|size| Dim {
+                size: *size,
+                name: String::new(),
+            })
+            .collect();
+        let tensor_shape = Some(TensorShapeProto {
+            dim,
+            unknown_rank: false,
+        });
+        TensorProto {
+            dtype: dtype.into(),
+            tensor_shape,
+            ..TensorProto::default()
+        }
     }
 
     fn check(proto: TensorProto, expected: Result<Data, DecodeError>) {
@@ -253,21 +290,45 @@ mod tests {
             ..proto(DataType::DtFloat, dims)
         };
         check(float(&[1.0, 2.0], &[2]), Ok(Data::Float(vec![1.0, 2.0])));
-        check(float(&[1.0, 2.0], &[2, 2]), Ok(Data::Float(vec![1.0, 2.0, 2.0, 2.0])));
+        check(
+            float(&[1.0, 2.0], &[2, 2]),
+            Ok(Data::Float(vec![1.0, 2.0, 2.0, 2.0])),
+        );
         check(float(&[], &[3]), Ok(Data::Float(vec![0.0; 3])));
         check(float(&[1.0, 2.0, 3.0], &[2]), Ok(Data::Float(vec![1.0, 2.0])));
         check(float(&[7.0, 8.0], &[]), Ok(Data::Float(vec![7.0])));
-        check(TensorProto { tensor_shape: None, ..float(&[7.0], &[]) }, Ok(Data::Float(vec![7.0])));
+        check(
+            TensorProto {
+                tensor_shape: None,
+                ..float(&[7.0], &[])
+            },
+            Ok(Data::Float(vec![7.0])),
+        );
         check(float(&[1.0], &[0, 5]), Ok(Data::Float(vec![])));
-        let wrong_list = TensorProto { int_val: vec![9], ..proto(DataType::DtFloat, &[2]) };
+        let wrong_list = TensorProto {
+            int_val: vec![9],
+            ..proto(DataType::DtFloat, &[2])
+        };
         check(wrong_list, Ok(Data::Float(vec![0.0, 0.0])));
-        let bytes = TensorProto { int_val: vec![300, -1], ..proto(DataType::DtUint8, &[2]) };
+        let bytes = TensorProto {
+            int_val: vec![300, -1],
+            ..proto(DataType::DtUint8, &[2])
+        };
         check(bytes, Ok(Data::UInt8(vec![44, 255])));
-        let shorts = TensorProto { int_val: vec![70000], ..proto(DataType::DtInt16, &[1]) };
+        let shorts = TensorProto {
+            int_val: vec![70000],
+            ..proto(DataType::DtInt16, &[1])
+        };
         check(shorts, Ok(Data::Int16(vec![4464])));
-        let half = TensorProto { half_val: vec![0x1_3c00], ..proto(DataType::DtHalf, &[1]) };
+        let half = TensorProto {
+            half_val: vec![0x1_3c00],
+            ..proto(DataType::DtHalf, &[1])
+        };
         check(half, Ok(Data::Half(vec![0x3c00])));
-        check(proto(DataType::DtString, &[2]), Ok(Data::String(vec![Bytes::new(); 2])));
+        check(
+            proto(DataType::DtString, &[2]),
+            Ok(Data::String(vec![Bytes::new(); 2])),
+        );
     }
 
     #[test]
@@ -276,27 +337,66 @@ mod tests {
             tensor_content: Bytes::copy_from_slice(bytes),
             ..proto(dtype, dims)
         };
-        check(content(DataType::DtInt32, &[1], &[1, 2, 0, 0]), Ok(Data::Int32(vec![513])));
-        check(content(DataType::DtInt32, &[1], &[1, 2, 0]), Err(DecodeError::Content));
-        check(content(DataType::DtInt32, &[2], &[1, 2, 0, 0]), Err(DecodeError::Content));
+        check(
+            content(DataType::DtInt32, &[1], &[1, 2, 0, 0]),
+            Ok(Data::Int32(vec![513])),
+        );
+        check(
+            content(DataType::DtInt32, &[1], &[1, 2, 0]),
+            Err(DecodeError::Content),
+        );
+        check(
+            content(DataType::DtInt32, &[2], &[1, 2, 0, 0]),
+            Err(DecodeError::Content),
+        );
         check(content(DataType::DtInt32, &[0], &[1]), Err(DecodeError::Content));
         let two = Data::String(vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")]);
         check(content(DataType::DtString, &[2], b"\x01\x02abc"), Ok(two));
-        check(content(DataType::DtString, &[2], b"\x01\x02ab"), Err(DecodeError::Content));
-        check(content(DataType::DtString, &[2], b"\x01\x02abcd"), Err(DecodeError::Content));
-        check(content(DataType::DtString, &[9], b"\x01\x02abcd"), Err(DecodeError::Content));
-        check(content(DataType::DtString, &[1], b"\xff\xff\xff\xff\xff\xff"), Err(DecodeError::Content));
+        check(
+            content(DataType::DtString, &[2], b"\x01\x02ab"),
+            Err(DecodeError::Content),
+        );
+        check(
+            content(DataType::DtString, &[2], b"\x01\x02abcd"),
+            Err(DecodeError::Content),
+        );
+        check(
+            content(DataType::DtString, &[9], b"\x01\x02abcd"),
+            Err(DecodeError::Content),
+        );
+        check(
+            content(DataType::DtString, &[1], b"\xff\xff\xff\xff\xff\xff"),
+            Err(DecodeError::Content),
+        );
     }
 
     #[test]
     fn refuses_what_it_should() {
         check(proto(DataType::DtInvalid, &[1]), Err(DecodeError::Type(0)));
-        check(TensorProto { dtype: 101, ..proto(DataType::DtFloat, &[1]) }, Err(DecodeError::Type(101)));
+        check(
+            TensorProto {
+                dtype: 101,
+                ..proto(DataType::DtFloat, &[1])
+            },
+            Err(DecodeError::Type(101)),
+        );
         check(proto(DataType::DtFloat, &[-1]), Err(DecodeError::Shape));
-        check(proto(DataType::DtFloat, &[i64::MAX, i64::MAX]), Err(DecodeError::Shape));
-        check(proto(DataType::DtFloat, &[1 << 18]), Ok(Data::Float(vec![0.0; 1 << 18])));
-        check(proto(DataType::DtFloat, &[(1 << 18) + 1]), Err(DecodeError::TooLarge { limit: LIMIT }));
-        check(proto(DataType::DtString, &[1 << 19]), Err(DecodeError::TooLarge { limit: LIMIT }));
+        check(
+            proto(DataType::DtFloat, &[i64::MAX, i64::MAX]),
+            Err(DecodeError::Shape),
+        );
+        check(
+            proto(DataType::DtFloat, &[1 << 18]),
+            Ok(Data::Float(vec![0.0; 1 << 18])),
+        );
+        check(
+            proto(DataType::DtFloat, &[(1 << 18) + 1]),
+            Err(DecodeError::TooLarge { limit: LIMIT }),
+        );
+        check(
+            proto(DataType::DtString, &[1 << 19]),
+            Err(DecodeError::TooLarge { limit: LIMIT }),
+        );
         check(proto(DataType::DtFloat, &[1; 255]), Err(DecodeError::Rank));
     }
 
@@ -321,7 +421,10 @@ mod tests {
         for data in all {
             let tensor = Tensor::new(vec![2, 1], data).expect("two elements");
             for encoding in [Encoding::Typed, Encoding::Content] {
-                assert_eq!(decode(encode(tensor.clone(), encoding), LIMIT).as_ref(), Ok(&tensor));
+                assert_eq!(
+                    decode(encode(tensor.clone(), encoding), LIMIT).as_ref(),
+                    Ok(&tensor)
+                );
             }
         }
     }

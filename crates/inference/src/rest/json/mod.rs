@@ -43,9 +43,10 @@ impl Value {
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Object(members) => {
-                members.iter().find(|(key, _)| key == name.as_bytes()).map(|(_, value)| value)
-            }
+            Self::Object(members) => members
+                .iter()
+                .find(|(key, _)| key == name.as_bytes())
+                .map(|(_, value)| value),
             _ => None,
         }
     }

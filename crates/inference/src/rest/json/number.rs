@@ -4,13 +4,23 @@
 /// A 32-bit float.
 #[must_use]
 pub fn float(value: f32) -> String {
-    text(f64::from(value), 9, |digits| digits.parse::<f32>().is_ok_and(|read| read == value))
+    text(f64::from(value), 9, |digits| {
+        digits.parse::<f32>().is_ok_and(|read| read == value)
+    })
 }
 
 /// A 64-bit float.
 #[must_use]
 pub fn double(value: f64) -> String {
-    text(value, 17, |digits| digits.parse::<f64>().is_ok_and(|read| read == value))
+    text(value, 17, |digits| {
+        digits.parse::<f64>().is_ok_and(|read| read == value)
+    })
+}
+
+/// A number in six digits, as in metrics: a whole one has no point.
+#[must_use]
+pub fn six_digits(value: f64) -> String {
+    general(value, 6)
 }
 
 fn text(value: f64, digits_enough: usize, reads_back: impl Fn(&str) -> bool) -> String {
@@ -44,7 +54,11 @@ fn general(value: f64, precision: usize) -> String {
 }
 
 fn without_zeros(digits: &str) -> &str {
-    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+    if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
+    }
 }
 
 #[cfg(test)]

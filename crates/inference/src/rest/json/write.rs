@@ -37,7 +37,12 @@ impl Writer {
     /// A writer that adds nothing to containers once `bytes_max` bytes are written; its document may then be unfinished.
     #[must_use]
     pub fn bounded(bytes_max: usize) -> Self {
-        Self { out: Vec::new(), levels: Vec::new(), layout: Layout::Expanded, bytes_max }
+        Self {
+            out: Vec::new(),
+            levels: Vec::new(),
+            layout: Layout::Expanded,
+            bytes_max,
+        }
     }
 
     /// Changes the layout of what follows.
@@ -48,7 +53,10 @@ impl Writer {
     /// Opens an object.
     pub fn begin_object(&mut self) {
         self.prefix();
-        self.levels.push(Level { is_array: false, values: 0 });
+        self.levels.push(Level {
+            is_array: false,
+            values: 0,
+        });
         self.out.push(b'{');
     }
 
@@ -63,7 +71,10 @@ impl Writer {
     /// Opens an array.
     pub fn begin_array(&mut self) {
         self.prefix();
-        self.levels.push(Level { is_array: true, values: 0 });
+        self.levels.push(Level {
+            is_array: true,
+            values: 0,
+        });
         self.out.push(b'[');
     }
 
@@ -147,7 +158,9 @@ impl Writer {
 
     // What stands before a value: commas, colons, line breaks.
     fn prefix(&mut self) {
-        let Some(level) = self.levels.last_mut() else { return };
+        let Some(level) = self.levels.last_mut() else {
+            return;
+        };
         let before = level.values;
         level.values += 1;
         if level.is_array {
@@ -171,7 +184,8 @@ impl Writer {
 
     fn new_line(&mut self) {
         self.out.push(b'\n');
-        self.out.extend(std::iter::repeat_n(b' ', INDENT * self.levels.len()));
+        self.out
+            .extend(std::iter::repeat_n(b' ', INDENT * self.levels.len()));
     }
 }
 

@@ -1,0 +1,8 @@
+//! The server as its clients see it, in this process: real ports, the digits model, REST and gRPC.
+
+mod bundles;
+mod confidential;
+mod grpc;
+mod process;
+mod rest;
+mod support;
