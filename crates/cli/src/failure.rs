@@ -100,7 +100,7 @@ pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
         .trim_start_matches("error: ")
         .to_owned();
     Failure {
-        code: "usage".to_owned(),
+        code: "input.invalid".to_owned(),
         message,
         hint: Some("see --help".to_owned()),
         evidence: None,

@@ -264,7 +264,7 @@ fn what_is_not_understood_has_exit_code_two() {
     assert!(ran.err().contains("unrecognized subcommand"), "{}", ran.err());
     let ran = strongroom(folder.path(), &["--json", "model", "verify", "x"]);
     assert_eq!(ran.code(), 2);
-    assert_eq!(ran.error()["code"], "usage");
+    assert_eq!(ran.error()["code"], "input.invalid");
     let ran = strongroom(
         folder.path(),
         &["--json", "model", "verify", "x", "--key", "k", "--digest", "abc"],
