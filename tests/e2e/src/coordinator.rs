@@ -30,14 +30,24 @@ impl Machine {
     /// If it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("strongroom-e2e-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("strongroom-e2e-")
+            .tempdir()
+            .expect("a temporary folder");
         let ready = folder.path().join("hardware.ready");
         let mut command = Command::new(program("strongroom-simulator"));
         command.arg("--dir").arg(folder.path().join("hardware"));
-        command.arg("--socket").arg(folder.path().join("hardware.sock")).arg("--ready-file").arg(&ready);
+        command
+            .arg("--socket")
+            .arg(folder.path().join("hardware.sock"))
+            .arg("--ready-file")
+            .arg(&ready);
         let mut simulator = Running::start(&mut command, &folder.path().join("simulator.log"));
         simulator.wait_until("the simulator's socket", || ready.exists());
-        Self { folder, _simulator: simulator }
+        Self {
+            folder,
+            _simulator: simulator,
+        }
     }
 
     /// The machine's folder.
@@ -58,7 +68,8 @@ impl Machine {
     /// If the simulator left none.
     #[must_use]
     pub fn root_pem(&self) -> String {
-        std::fs::read_to_string(self.folder().join("hardware/root.pem")).expect("the simulator writes its root")
+        std::fs::read_to_string(self.folder().join("hardware/root.pem"))
+            .expect("the simulator writes its root")
     }
 
     /// Starts a coordinator whose state lies in the machine's folder `state`.
@@ -83,9 +94,14 @@ impl Machine {
         let mut running = Running::start(&mut command, &self.folder().join("coordinator.log"));
         running.wait_until("the coordinator", || ready.exists());
         let addresses: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&ready).expect("the ready file")).expect("the ready file is JSON");
+            serde_json::from_slice(&std::fs::read(&ready).expect("the ready file"))
+                .expect("the ready file is JSON");
         let address = |name: &str| addresses[name].as_str().expect("an address").to_owned();
-        Coordinator { client: address("client_addr"), mesh: address("mesh_addr"), running }
+        Coordinator {
+            client: address("client_addr"),
+            mesh: address("mesh_addr"),
+            running,
+        }
     }
 }
 
@@ -139,7 +155,9 @@ pub async fn connect(address: &str, user: Option<&Identity>) -> HttpConnection {
     if let Some(user) = user {
         target = target.presenting(user.clone());
     }
-    let session = connect_unverified(&target).await.expect("the coordinator answers");
+    let session = connect_unverified(&target)
+        .await
+        .expect("the coordinator answers");
     HttpConnection::open(session).await.expect("HTTP on a session")
 }
 
@@ -190,13 +208,19 @@ impl User {
         let key = SigningKey::generate_p384();
         let certificate = self_signed(&template, &key, &SystemRandom).expect("a certificate");
         let identity = Identity::new(std::slice::from_ref(&certificate), &key).expect("an identity");
-        Self { certificate: certificate.to_pem(), identity }
+        Self {
+            certificate: certificate.to_pem(),
+            identity,
+        }
     }
 }
 
 /// The time, read here once for all tests.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "a test is its own main: the programs it runs read the same clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is its own main: the programs it runs read the same clock"
+)]
 pub fn now() -> UnixTime {
     UnixTime::from(std::time::SystemTime::now())
 }

@@ -19,7 +19,10 @@ impl KeptDemo {
     /// If the demo fails.
     #[must_use]
     pub fn play() -> Self {
-        let folder = tempfile::Builder::new().prefix("strongroom-e2e-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("strongroom-e2e-")
+            .tempdir()
+            .expect("a temporary folder");
         let stage = folder.path().join("demo");
         let played = strongroom(&["demo", "--keep", "--dir", &stage.display().to_string()]);
         let output = String::from_utf8_lossy(&played.stdout).into_owned();
@@ -49,7 +52,13 @@ impl KeptDemo {
         let list = std::fs::read(self.folder().join("running.json")).expect("the demo lists what it left");
         let list: serde_json::Value = serde_json::from_slice(&list).expect("the list is JSON");
         let ids = list.as_array().expect("the list is an array").iter();
-        ids.map(|kept| kept["id"].as_u64().and_then(|id| u32::try_from(id).ok()).expect("an id")).collect()
+        ids.map(|kept| {
+            kept["id"]
+                .as_u64()
+                .and_then(|id| u32::try_from(id).ok())
+                .expect("an id")
+        })
+        .collect()
     }
 
     /// The command that the demo prints after `prefix`, without leading blanks.
@@ -59,7 +68,10 @@ impl KeptDemo {
     #[must_use]
     pub fn printed_command(&self, prefix: &str) -> String {
         let mut lines = self.output.lines().map(str::trim);
-        lines.find(|line| line.starts_with(prefix)).unwrap_or_else(|| panic!("no `{prefix}…`")).to_owned()
+        lines
+            .find(|line| line.starts_with(prefix))
+            .unwrap_or_else(|| panic!("no `{prefix}…`"))
+            .to_owned()
     }
 }
 
@@ -75,7 +87,10 @@ impl Drop for KeptDemo {
 /// If it cannot be started.
 #[must_use]
 pub fn strongroom(arguments: &[&str]) -> Output {
-    Command::new(program("strongroom")).args(arguments).output().expect("the command line starts")
+    Command::new(program("strongroom"))
+        .args(arguments)
+        .output()
+        .expect("the command line starts")
 }
 
 /// All files below a folder, links not followed.

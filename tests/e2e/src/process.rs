@@ -14,9 +14,16 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let profile = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests lie in target/PROFILE/deps");
     let path = profile.join(name);
-    assert!(path.is_file(), "{} is missing: run `cargo test --workspace`, which builds it", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo test --workspace`, which builds it",
+        path.display()
+    );
     path
 }
 
@@ -42,7 +49,10 @@ impl Running {
             .stderr(errors)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
-        Self { child, log: log.to_owned() }
+        Self {
+            child,
+            log: log.to_owned(),
+        }
     }
 
     /// Process id.

@@ -58,15 +58,23 @@ async fn every_acknowledged_write_survives_sigkill() {
                 known.answered,
                 known.sent
             );
-            *known = Written { answered: found, sent: found };
+            *known = Written {
+                answered: found,
+                sent: found,
+            };
         }
-        let (_, log) = ask(&connection, Method::GET, "/api/v3/log?from=0&max=1", None).await.expect("the log");
+        let (_, log) = ask(&connection, Method::GET, "/api/v3/log?from=0&max=1", None)
+            .await
+            .expect("the log");
         let size = log["head"]["size"].as_u64().expect("the log's size");
         assert!(size > log_size, "the log grows: {log_size} then {size}");
         log_size = size;
     }
     let total: u64 = written.iter().map(|written| written.answered).sum();
-    assert!(total > ROUNDS, "only {total} writes were answered: the test did not load the coordinator");
+    assert!(
+        total > ROUNDS,
+        "only {total} writes were answered: the test did not load the coordinator"
+    );
 }
 
 async fn write(
@@ -92,21 +100,33 @@ async fn write(
 
 async fn read(connection: &strongroom_ratls::channel::HttpConnection, writer: usize) -> u64 {
     let path = format!("/api/v2/secrets?s={}", name(writer));
-    let (status, answer) = ask(connection, Method::GET, &path, None).await.expect("an answer");
+    let (status, answer) = ask(connection, Method::GET, &path, None)
+        .await
+        .expect("an answer");
     if !status.is_success() {
         panic!("reading {}: {status} {answer}", name(writer));
     }
     let secret = &answer["data"]["secrets"][name(writer)];
-    let Some(value) = secret["Public"].as_str() else { return 0 };
+    let Some(value) = secret["Public"].as_str() else {
+        return 0;
+    };
     let bytes = STANDARD.decode(value).expect("base64");
     String::from_utf8(bytes).expect("a number").parse().unwrap_or(0)
 }
 
 async fn set_manifest(address: &str, machine: &Machine, user: &User) {
     let names: Vec<_> = (0..WRITERS).map(name).collect();
-    let secrets: BTreeMap<_, Value> =
-        names.iter().map(|name| (name, json!({ "Type": "plain", "UserDefined": true, "Shared": true }))).collect();
-    let role = |action: &str| json!({ "ResourceType": "Secrets", "ResourceNames": names, "Actions": [action] });
+    let secrets: BTreeMap<_, Value> = names
+        .iter()
+        .map(|name| {
+            (
+                name,
+                json!({ "Type": "plain", "UserDefined": true, "Shared": true }),
+            )
+        })
+        .collect();
+    let role =
+        |action: &str| json!({ "ResourceType": "Secrets", "ResourceNames": names, "Actions": [action] });
     let manifest = json!({
         "Packages": { "p": {
             "Platform": "software", "Measurements": ["00".repeat(32)], "Workloads": ["00".repeat(32)],
@@ -119,13 +139,17 @@ async fn set_manifest(address: &str, machine: &Machine, user: &User) {
     });
     let body = json!({ "manifest": STANDARD.encode(manifest.to_string()) });
     let connection = connect(address, None).await;
-    let (status, answer) = ask(&connection, Method::POST, "/api/v2/manifest", Some(&body)).await.expect("an answer");
+    let (status, answer) = ask(&connection, Method::POST, "/api/v2/manifest", Some(&body))
+        .await
+        .expect("an answer");
     assert!(status.is_success(), "{status} {answer}");
     // Read before the first write: nothing is there yet, and that is an answer too.
     for name in &names {
         let body = json!({ "secrets": { name.as_str(): { "Key": STANDARD.encode("0") } } });
         let connection = connect(address, Some(&user.identity)).await;
-        let (status, answer) = ask(&connection, Method::POST, "/api/v2/secrets", Some(&body)).await.expect("an answer");
+        let (status, answer) = ask(&connection, Method::POST, "/api/v2/secrets", Some(&body))
+            .await
+            .expect("an answer");
         assert!(status.is_success(), "{status} {answer}");
     }
 }

@@ -9,7 +9,10 @@ fn seven_steps_and_five_refusals() {
     let played = strongroom(&["demo"]);
     let output = String::from_utf8_lossy(&played.stdout);
     let last = output.lines().last().unwrap_or_default();
-    assert!(last.starts_with("demo: 7/7 steps, 5/5 attacks refused, accuracy 9"), "{output}");
+    assert!(
+        last.starts_with("demo: 7/7 steps, 5/5 attacks refused, accuracy 9"),
+        "{output}"
+    );
     assert!(played.status.success());
 }
 
@@ -18,7 +21,14 @@ fn a_failing_demo_says_so_in_its_last_line() {
     let folder = tempfile::tempdir().unwrap();
     let played = strongroom(&["demo", "--dir", &folder.path().display().to_string()]);
     let output = String::from_utf8_lossy(&played.stdout);
-    assert!(output.lines().last().unwrap_or_default().starts_with("demo: failed: "), "{output}");
+    assert!(
+        output
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .starts_with("demo: failed: "),
+        "{output}"
+    );
     assert!(!played.status.success());
 }
 
@@ -35,16 +45,35 @@ fn secrets_stay_where_they_belong() {
     let canaries: Vec<(&str, Vec<u8>)> = vec![
         ("the model key", raw.clone()),
         ("the model key in hexadecimal", hex::encode(&raw).into_bytes()),
-        ("the model key in HEXADECIMAL", hex::encode_upper(&raw).into_bytes()),
-        ("the model key in base64", base64_of(&raw).trim_end_matches('=').as_bytes().to_vec()),
-        ("the model's weights", model[model.len() / 2..model.len() / 2 + 48].to_vec()),
+        (
+            "the model key in HEXADECIMAL",
+            hex::encode_upper(&raw).into_bytes(),
+        ),
+        (
+            "the model key in base64",
+            base64_of(&raw).trim_end_matches('=').as_bytes().to_vec(),
+        ),
+        (
+            "the model's weights",
+            model[model.len() / 2..model.len() / 2 + 48].to_vec(),
+        ),
     ];
     // The search itself must be able to find something.
-    assert!(canaries.iter().any(|(_, canary)| contains(&key, canary)), "the owner's key file holds the key");
+    assert!(
+        canaries.iter().any(|(_, canary)| contains(&key, canary)),
+        "the owner's key file holds the key"
+    );
 
     let mut looked_at = 0;
-    for file in files_below(&demo.folder()).into_iter().filter(|file| !file.starts_with(&owner)) {
-        search(&file.display().to_string(), &std::fs::read(&file).unwrap(), &canaries);
+    for file in files_below(&demo.folder())
+        .into_iter()
+        .filter(|file| !file.starts_with(&owner))
+    {
+        search(
+            &file.display().to_string(),
+            &std::fs::read(&file).unwrap(),
+            &canaries,
+        );
         looked_at += 1;
     }
     assert!(looked_at > 10, "only {looked_at} files looked at");
@@ -52,7 +81,10 @@ fn secrets_stay_where_they_belong() {
 
     let running = demo.running();
     assert_eq!(running.len(), 3, "simulator, coordinator, launcher");
-    let all: Vec<_> = running.iter().flat_map(|&id| [id].into_iter().chain(children_of(id))).collect();
+    let all: Vec<_> = running
+        .iter()
+        .flat_map(|&id| [id].into_iter().chain(children_of(id)))
+        .collect();
     assert!(all.len() > running.len(), "the launcher has a child");
     for id in all {
         for what in ["cmdline", "environ"] {
@@ -67,9 +99,16 @@ fn secrets_stay_where_they_belong() {
 fn the_curl_line_that_the_demo_prints_works() {
     let demo = KeptDemo::play();
     let line = demo.printed_command("curl ");
-    let answer = Command::new("sh").args(["-c", &format!("{line} --silent --fail")]).output().unwrap();
+    let answer = Command::new("sh")
+        .args(["-c", &format!("{line} --silent --fail")])
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&answer.stdout);
-    assert!(answer.status.success(), "{line}: {}", String::from_utf8_lossy(&answer.stderr));
+    assert!(
+        answer.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
     assert!(text.contains("\"predictions\""), "{text}");
 }
 
@@ -80,17 +119,33 @@ fn official_tensorflow_serving_stubs_can_predict() {
     let demo = KeptDemo::play();
     let user = demo.folder().join("user");
     let held_back = std::fs::read_to_string(user.join("held-back.json")).unwrap();
-    let count = serde_json::from_str::<serde_json::Value>(&held_back).unwrap()["instances"].as_array().unwrap().len();
-    let grpc = demo.output().lines().map(str::trim).find_map(|line| line.strip_prefix("gRPC")).unwrap();
+    let count = serde_json::from_str::<serde_json::Value>(&held_back).unwrap()["instances"]
+        .as_array()
+        .unwrap()
+        .len();
+    let grpc = demo
+        .output()
+        .lines()
+        .map(str::trim)
+        .find_map(|line| line.strip_prefix("gRPC"))
+        .unwrap();
     let endpoint = grpc.split_whitespace().next().unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tensorflow_serving_client.py");
     let answer = Command::new(format!("{venv}/bin/python"))
         .arg(script)
-        .args([endpoint, &user.join("ca.pem").display().to_string(), &user.join("held-back.json").display().to_string()])
+        .args([
+            endpoint,
+            &user.join("ca.pem").display().to_string(),
+            &user.join("held-back.json").display().to_string(),
+        ])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&answer.stdout);
-    assert!(answer.status.success(), "{text}{}", String::from_utf8_lossy(&answer.stderr));
+    assert!(
+        answer.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
     assert!(text.contains(&format!("predicted {count} digits")), "{text}");
 }
 
@@ -121,7 +176,9 @@ fn children_of(parent: u32) -> Vec<u32> {
         .flat_map(|task| {
             let children = task.unwrap().path().join("children");
             let text = std::fs::read_to_string(children).unwrap_or_default();
-            text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>()
+            text.split_whitespace()
+                .map(|id| id.parse().unwrap())
+                .collect::<Vec<u32>>()
         })
         .collect()
 }

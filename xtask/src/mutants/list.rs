@@ -61,11 +61,31 @@ const PINNED_LOG: Edit = Edit {
 
 /// All of them.
 pub(super) const ALL: &[Mutant] = &[
-    Mutant { name: "coordinator-measurement", edits: &[MEASUREMENT], proof: Proof::Attack(1) },
-    Mutant { name: "bundle-chunk", edits: &[CHUNK_TREE, CHUNK_TAG, REFERENCE_OUTPUTS], proof: Proof::Attack(2) },
-    Mutant { name: "bundle-version", edits: &[BUNDLE_DIGEST], proof: Proof::Attack(3) },
-    Mutant { name: "programs", edits: &[PROGRAM, WORKLOAD, MEASUREMENT], proof: Proof::Attack(4) },
-    Mutant { name: "rollback", edits: &[COUNTER, PINNED_LOG], proof: Proof::Attack(5) },
+    Mutant {
+        name: "coordinator-measurement",
+        edits: &[MEASUREMENT],
+        proof: Proof::Attack(1),
+    },
+    Mutant {
+        name: "bundle-chunk",
+        edits: &[CHUNK_TREE, CHUNK_TAG, REFERENCE_OUTPUTS],
+        proof: Proof::Attack(2),
+    },
+    Mutant {
+        name: "bundle-version",
+        edits: &[BUNDLE_DIGEST],
+        proof: Proof::Attack(3),
+    },
+    Mutant {
+        name: "programs",
+        edits: &[PROGRAM, WORKLOAD, MEASUREMENT],
+        proof: Proof::Attack(4),
+    },
+    Mutant {
+        name: "rollback",
+        edits: &[COUNTER, PINNED_LOG],
+        proof: Proof::Attack(5),
+    },
     Mutant {
         name: "measurement",
         edits: &[MEASUREMENT],
@@ -85,14 +105,34 @@ pub(super) const ALL: &[Mutant] = &[
         }],
         proof: Proof::Tests(&["-p", "strongroom-attest", "--features", "simulation"]),
     },
-    Mutant { name: "program-digest", edits: &[PROGRAM], proof: Proof::Tests(&["-p", "strongroom-launcher", "--lib"]) },
-    Mutant { name: "chunk-tree", edits: &[CHUNK_TREE, CHUNK_TAG], proof: Proof::Tests(&["-p", "strongroom-bundle"]) },
-    Mutant { name: "bundle-digest", edits: &[BUNDLE_DIGEST], proof: Proof::Tests(&["-p", "strongroom-bundle"]) },
+    Mutant {
+        name: "program-digest",
+        edits: &[PROGRAM],
+        proof: Proof::Tests(&["-p", "strongroom-launcher", "--lib"]),
+    },
+    Mutant {
+        name: "chunk-tree",
+        edits: &[CHUNK_TREE, CHUNK_TAG],
+        proof: Proof::Tests(&["-p", "strongroom-bundle"]),
+    },
+    Mutant {
+        name: "bundle-digest",
+        edits: &[BUNDLE_DIGEST],
+        proof: Proof::Tests(&["-p", "strongroom-bundle"]),
+    },
     Mutant {
         name: "reference-outputs",
         edits: &[REFERENCE_OUTPUTS],
         proof: Proof::Tests(&["-p", "strongroom-inference", "--lib"]),
     },
-    Mutant { name: "counter", edits: &[COUNTER], proof: Proof::Tests(&["-p", "strongroom-coordinator", "--lib"]) },
-    Mutant { name: "pinned-log", edits: &[PINNED_LOG], proof: Proof::Tests(&["-p", "strongroom-client"]) },
+    Mutant {
+        name: "counter",
+        edits: &[COUNTER],
+        proof: Proof::Tests(&["-p", "strongroom-coordinator", "--lib"]),
+    },
+    Mutant {
+        name: "pinned-log",
+        edits: &[PINNED_LOG],
+        proof: Proof::Tests(&["-p", "strongroom-client"]),
+    },
 ];

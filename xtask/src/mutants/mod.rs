@@ -39,10 +39,16 @@ pub(crate) struct Mutant {
 }
 
 pub(crate) fn run(arguments: &[std::ffi::OsString]) -> Result<ExitCode> {
-    let wanted: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let wanted: Vec<_> = arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
     let mut workshop = Workshop::open()?;
     if wanted.iter().any(|argument| argument == "--demo") {
-        ensure!(wanted.len() == 1, "`--demo` takes all mutants of the demo, and no names");
+        ensure!(
+            wanted.len() == 1,
+            "`--demo` takes all mutants of the demo, and no names"
+        );
         return demo(&mut workshop);
     }
     let chosen: Vec<_> = list::ALL
@@ -56,13 +62,25 @@ pub(crate) fn run(arguments: &[std::ffi::OsString]) -> Result<ExitCode> {
     let mut unnoticed = Vec::new();
     for mutant in &chosen {
         let noticed = workshop.with(mutant.edits, |workshop| notices(workshop, mutant))?;
-        println!("mutant {}: {}", mutant.name, if noticed { "noticed" } else { "NOT NOTICED" });
+        println!(
+            "mutant {}: {}",
+            mutant.name,
+            if noticed { "noticed" } else { "NOT NOTICED" }
+        );
         if !noticed {
             unnoticed.push(mutant.name);
         }
     }
-    println!("mutants: {} of {} noticed", chosen.len() - unnoticed.len(), chosen.len());
-    Ok(if unnoticed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!(
+        "mutants: {} of {} noticed",
+        chosen.len() - unnoticed.len(),
+        chosen.len()
+    );
+    Ok(if unnoticed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn notices(workshop: &Workshop, mutant: &Mutant) -> Result<bool> {
@@ -72,7 +90,9 @@ fn notices(workshop: &Workshop, mutant: &Mutant) -> Result<bool> {
             Ok(last.contains(&format!("attack {number} SUCCEEDED")))
         }
         Proof::Tests(arguments) => {
-            workshop.builds(arguments).with_context(|| format!("mutant {} does not compile", mutant.name))?;
+            workshop
+                .builds(arguments)
+                .with_context(|| format!("mutant {} does not compile", mutant.name))?;
             Ok(!workshop.tests_pass(arguments)?)
         }
     }
@@ -88,18 +108,31 @@ fn demo(workshop: &mut Workshop) -> Result<ExitCode> {
             attacks.push(number);
             for edit in mutant.edits {
                 // Two attacks may run into the same check.
-                if !edits.iter().any(|known| (known.file, known.find) == (edit.file, edit.find)) {
+                if !edits
+                    .iter()
+                    .any(|known| (known.file, known.find) == (edit.file, edit.find))
+                {
                     edits.push(*edit);
                 }
             }
         }
     }
     let last = workshop.with(&edits, |workshop| workshop.demo())?;
-    let missed: Vec<_> =
-        attacks.iter().filter(|number| !last.contains(&format!("attack {number} SUCCEEDED"))).collect();
+    let missed: Vec<_> = attacks
+        .iter()
+        .filter(|number| !last.contains(&format!("attack {number} SUCCEEDED")))
+        .collect();
     println!("without its checks the demo says: {last}");
-    println!("mutants: {} of {} noticed", attacks.len() - missed.len(), attacks.len());
-    Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!(
+        "mutants: {} of {} noticed",
+        attacks.len() - missed.len(),
+        attacks.len()
+    );
+    Ok(if missed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +149,11 @@ mod tests {
             for edit in mutant.edits {
                 let text = fs::read_to_string(root.join(edit.file)).unwrap();
                 let places = text.matches(edit.find).count();
-                assert_eq!(places, 1, "{}: {} has the text {places} times", mutant.name, edit.file);
+                assert_eq!(
+                    places, 1,
+                    "{}: {} has the text {places} times",
+                    mutant.name, edit.file
+                );
             }
         }
     }
@@ -124,7 +161,11 @@ mod tests {
     #[test]
     fn each_attack_of_the_demo_has_a_mutant() {
         for attack in 1..=5 {
-            assert!(list::ALL.iter().any(|mutant| matches!(mutant.proof, Proof::Attack(number) if number == attack)));
+            assert!(
+                list::ALL
+                    .iter()
+                    .any(|mutant| matches!(mutant.proof, Proof::Attack(number) if number == attack))
+            );
         }
     }
 }

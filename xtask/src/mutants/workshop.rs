@@ -24,12 +24,18 @@ impl Workshop {
     /// Brings the copy up to date. Only files that differ are written, so that cargo builds only what changed.
     pub(super) fn open() -> Result<Self> {
         let target = Metadata::read(Scope::Members)?.target_directory.join("mutants");
-        let workshop = Self { tree: target.join("tree"), target: target.join("target") };
+        let workshop = Self {
+            tree: target.join("tree"),
+            target: target.join("target"),
+        };
         let listing = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .output()
             .context("could not start git")?;
-        ensure!(listing.status.success(), "git ls-files failed: this chore needs a checkout");
+        ensure!(
+            listing.status.success(),
+            "git ls-files failed: this chore needs a checkout"
+        );
         let listing = String::from_utf8(listing.stdout).context("a file name is not UTF-8")?;
         for path in listing.split_terminator('\0') {
             let Ok(bytes) = fs::read(path) else { continue };
@@ -39,7 +45,11 @@ impl Workshop {
     }
 
     /// Makes the edits, does something, and takes the edits back.
-    pub(super) fn with<T>(&mut self, edits: &[Edit], something: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+    pub(super) fn with<T>(
+        &mut self,
+        edits: &[Edit],
+        something: impl FnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
         let mut originals: Vec<(PathBuf, Vec<u8>)> = Vec::new();
         for edit in edits {
             let path = self.tree.join(edit.file);
@@ -53,7 +63,8 @@ impl Workshop {
             if !originals.iter().any(|(known, _)| known == &path) {
                 originals.push((path.clone(), text.clone().into_bytes()));
             }
-            fs::write(&path, text.replace(edit.find, edit.replace)).with_context(|| format!("writing {}", edit.file))?;
+            fs::write(&path, text.replace(edit.find, edit.replace))
+                .with_context(|| format!("writing {}", edit.file))?;
         }
         let done = something(self);
         for (path, bytes) in originals {
@@ -75,7 +86,10 @@ impl Workshop {
         let output = String::from_utf8_lossy(&played.stdout).into_owned();
         eprintln!("{output}");
         let last = output.lines().last().unwrap_or_default().to_owned();
-        ensure!(!played.status.success(), "the demo ends well although a check is missing: {last}");
+        ensure!(
+            !played.status.success(),
+            "the demo ends well although a check is missing: {last}"
+        );
         Ok(last)
     }
 
@@ -96,7 +110,9 @@ impl Workshop {
 
     fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = cargo::command(arguments);
-        command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
+        command
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", &self.target);
         command
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
-use super::process::Finished;
+use super::process::{Finished, json_lines};
 use super::restart::{self, Came, Expect, Start};
 use super::say;
 use super::stage::{Party, Stage};
@@ -44,10 +44,19 @@ type Play = fn(&mut Stage) -> anyhow::Result<Outcome>;
 /// Plays all five, whatever comes of each.
 pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Vec<Attack>> {
     let attacks: [(&str, Play); 5] = [
-        ("The cloud answers the owner with a coordinator of its own: same manifest, modified program", impostor),
+        (
+            "The cloud answers the owner with a coordinator of its own: same manifest, modified program",
+            impostor,
+        ),
         ("The cloud flips one bit of the encrypted model", flipped_bit),
-        ("The cloud serves an older, genuine model encrypted under the same key", older_model),
-        ("The cloud runs a modified inference program, then a modified launcher", modified_programs),
+        (
+            "The cloud serves an older, genuine model encrypted under the same key",
+            older_model,
+        ),
+        (
+            "The cloud runs a modified inference program, then a modified launcher",
+            modified_programs,
+        ),
         ("The cloud puts back an old state of the coordinator", old_state),
     ];
     let mut played = Vec::new();
@@ -64,7 +73,10 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Vec<Attack>> {
 
 fn impostor(stage: &mut Stage) -> anyhow::Result<Outcome> {
     let genuine = stage.coordinator_address();
-    stage.strongroom(Party::Owner, &["deployment", "verify", &genuine, "--expect", "policy.json"])?;
+    stage.strongroom(
+        Party::Owner,
+        &["deployment", "verify", &genuine, "--expect", "policy.json"],
+    )?;
 
     let binary = modified_copy(stage, "strongroom-coordinator")?;
     let state = stage.root().join("attacker/state");
@@ -73,19 +85,27 @@ fn impostor(stage: &mut Stage) -> anyhow::Result<Outcome> {
     let host = format!("localhost:{}", stage.ports.attacker);
     // The attacker expects its own program, of course, and sets the very same manifest.
     let measured = stage.strongroom_json(Party::Cloud, &["measure", &binary.display().to_string()])?;
-    let policy = fs::read_to_string(stage.folder(Party::Administrator).join("policy.json")).context("policy")?;
+    let policy =
+        fs::read_to_string(stage.folder(Party::Administrator).join("policy.json")).context("policy")?;
     let mut policy: serde_json::Value = serde_json::from_str(&policy).context("policy")?;
     policy["coordinator"][0]["measurements"] = serde_json::json!([measured["measurement"]]);
     fs::write(stage.root().join("attacker/policy.json"), policy.to_string()).context("attacker's policy")?;
     stage.strongroom(
         Party::Cloud,
         &[
-            "manifest", "set", "../administrator/manifest.json", &host, "--expect", "../attacker/policy.json",
+            "manifest",
+            "set",
+            "../administrator/manifest.json",
+            &host,
+            "--expect",
+            "../attacker/policy.json",
         ],
     )?;
 
-    let verified =
-        stage.try_strongroom(Party::Owner, &["--json", "deployment", "verify", &host, "--expect", "policy.json"])?;
+    let verified = stage.try_strongroom(
+        Party::Owner,
+        &["--json", "deployment", "verify", &host, "--expect", "policy.json"],
+    )?;
     impostor.stop()?;
     Ok(judge_client(&verified, "evidence.measurement"))
 }
@@ -106,7 +126,11 @@ fn flipped_bit(stage: &mut Stage) -> anyhow::Result<Outcome> {
 
     let came = restart_workload(stage);
     copy_object(stage, &kept, &url)?;
-    Ok(judge_workload(&came?, "strongroom_inference", &["bundle.chunk_corrupt"]))
+    Ok(judge_workload(
+        &came?,
+        "strongroom_inference",
+        &["bundle.chunk_corrupt"],
+    ))
 }
 
 fn older_model(stage: &mut Stage) -> anyhow::Result<Outcome> {
@@ -115,13 +139,20 @@ fn older_model(stage: &mut Stage) -> anyhow::Result<Outcome> {
     let kept = stage.object_url("kept-aside");
     let older = stage.object_url("older.bundle");
     // The owner published this one, under the same key, before the current one.
-    stage.strongroom(Party::Owner, &["model", "encrypt", "digits-older", &older, "--key", "model.key"])?;
+    stage.strongroom(
+        Party::Owner,
+        &["model", "encrypt", "digits-older", &older, "--key", "model.key"],
+    )?;
     copy_object(stage, &url, &kept)?;
     copy_object(stage, &older, &url)?;
 
     let came = restart_workload(stage);
     copy_object(stage, &kept, &url)?;
-    Ok(judge_workload(&came?, "strongroom_inference", &["bundle.digest_mismatch"]))
+    Ok(judge_workload(
+        &came?,
+        "strongroom_inference",
+        &["bundle.digest_mismatch"],
+    ))
 }
 
 fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
@@ -134,10 +165,18 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
     let swapped = stage.root().join("attacker/swapped.json");
     let description = fs::read_to_string(&genuine_description).context("reading the description")?;
     let genuine = stage.program("strongroom-inference");
-    fs::write(&swapped, description.replace(&genuine.display().to_string(), &inference.display().to_string()))
-        .context("writing a description")?;
-    let came =
-        restart::doomed_workload(stage, &Start { launcher: &genuine_launcher, description: &swapped })?;
+    fs::write(
+        &swapped,
+        description.replace(&genuine.display().to_string(), &inference.display().to_string()),
+    )
+    .context("writing a description")?;
+    let came = restart::doomed_workload(
+        stage,
+        &Start {
+            launcher: &genuine_launcher,
+            description: &swapped,
+        },
+    )?;
     let outcome = judge_workload(&came, "strongroom_launcher", &["workload.program_digest"]);
     if !matches!(outcome, Outcome::Refused) {
         return Ok(outcome);
@@ -149,16 +188,26 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
     let measured = stage.strongroom_json(Party::Cloud, &["measure", &inference.display().to_string()])?;
     description["program"] = serde_json::json!({ "path": inference, "digest": measured["measurement"] });
     fs::write(&owned_up, description.to_string()).context("writing a description")?;
-    let came =
-        restart::doomed_workload(stage, &Start { launcher: &genuine_launcher, description: &owned_up })?;
+    let came = restart::doomed_workload(
+        stage,
+        &Start {
+            launcher: &genuine_launcher,
+            description: &owned_up,
+        },
+    )?;
     let outcome = judge_coordinators_refusal(stage, &came, "evidence.workload");
     if !matches!(outcome, Outcome::Refused) {
         return Ok(outcome);
     }
 
     let launcher = modified_copy(stage, "strongroom-launcher")?;
-    let came =
-        restart::doomed_workload(stage, &Start { launcher: &launcher, description: &genuine_description })?;
+    let came = restart::doomed_workload(
+        stage,
+        &Start {
+            launcher: &launcher,
+            description: &genuine_description,
+        },
+    )?;
     Ok(judge_coordinators_refusal(stage, &came, "evidence.measurement"))
 }
 
@@ -172,7 +221,15 @@ fn old_state(stage: &mut Stage) -> anyhow::Result<Outcome> {
     // The same steps with the state as it was left: the coordinator goes on, and the owner's pinned log is extended.
     restart::coordinator(stage)?;
     let host = stage.coordinator_address();
-    let verify = ["deployment", "verify", &host, "--expect", "policy.json", "--trust", "trust.json"];
+    let verify = [
+        "deployment",
+        "verify",
+        &host,
+        "--expect",
+        "policy.json",
+        "--trust",
+        "trust.json",
+    ];
     stage.strongroom(Party::Owner, &verify)?;
     steps::upload_key(stage)?;
     stop_coordinator(stage)?;
@@ -203,7 +260,13 @@ fn serves_when_untouched(stage: &mut Stage) -> anyhow::Result<()> {
 fn restart_workload(stage: &mut Stage) -> anyhow::Result<Came> {
     let launcher = stage.program("strongroom-launcher");
     let description = stage.folder(Party::Administrator).join("inference.json");
-    restart::doomed_workload(stage, &Start { launcher: &launcher, description: &description })
+    restart::doomed_workload(
+        stage,
+        &Start {
+            launcher: &launcher,
+            description: &description,
+        },
+    )
 }
 
 fn stop_coordinator(stage: &mut Stage) -> anyhow::Result<()> {
@@ -215,13 +278,23 @@ fn judge_client(finished: &Finished, code: &str) -> Outcome {
     if finished.success {
         return Outcome::Succeeded("the owner's client accepted it".into());
     }
-    let printed = if finished.stderr.trim().is_empty() { &finished.stdout } else { &finished.stderr };
+    let printed = if finished.stderr.trim().is_empty() {
+        &finished.stdout
+    } else {
+        &finished.stderr
+    };
     let error: serde_json::Value = serde_json::from_str(printed.trim()).unwrap_or_default();
     if error["error"]["code"] == code {
-        say(&format!("  the owner's client: {code}: {}", error["error"]["message"].as_str().unwrap_or_default()));
+        say(&format!(
+            "  the owner's client: {code}: {}",
+            error["error"]["message"].as_str().unwrap_or_default()
+        ));
         Outcome::Refused
     } else {
-        Outcome::Elsewhere(format!("expected {code} from the owner's client, it says: {}", printed.trim()))
+        Outcome::Elsewhere(format!(
+            "expected {code} from the owner's client, it says: {}",
+            printed.trim()
+        ))
     }
 }
 
@@ -231,21 +304,28 @@ fn judge_workload(came: &Came, program: &str, codes: &[&str]) -> Outcome {
         Came::Serving => return Outcome::Succeeded("the workload serves".into()),
         Came::Ended(log) => log,
     };
-    let refusal = log_lines(log).find(|line| {
-        codes.iter().any(|code| line["fields"]["code"] == *code)
-            && line["target"].as_str().is_some_and(|target| target.starts_with(program))
+    let refusal = json_lines(log).find(|line| {
+        codes.iter().any(|code| line["code"] == *code)
+            && line["target"]
+                .as_str()
+                .is_some_and(|target| target.starts_with(program))
     });
     match refusal {
         Some(line) => {
-            let fields = &line["fields"];
             say(&format!(
                 "  {program}: {}: {}",
-                fields["code"].as_str().unwrap_or_default(),
-                fields["error"].as_str().or(fields["message"].as_str()).unwrap_or_default()
+                line["code"].as_str().unwrap_or_default(),
+                line["error"]
+                    .as_str()
+                    .or(line["message"].as_str())
+                    .unwrap_or_default()
             ));
             Outcome::Refused
         }
-        None => Outcome::Elsewhere(format!("expected {codes:?} from {program}, its log ends: {}", end(log))),
+        None => Outcome::Elsewhere(format!(
+            "expected {codes:?} from {program}, its log ends: {}",
+            end(log)
+        )),
     }
 }
 
@@ -254,22 +334,27 @@ fn judge_coordinators_refusal(stage: &Stage, came: &Came, code: &str) -> Outcome
     if matches!(came, Came::Serving) {
         return Outcome::Succeeded("the workload serves".into());
     }
-    let log = stage.coordinator.as_ref().map(super::process::Program::log).unwrap_or_default();
-    match log_lines(&log).filter(|line| line["fields"]["code"] == code).last() {
+    let log = stage
+        .coordinator
+        .as_ref()
+        .map(super::process::Program::log)
+        .unwrap_or_default();
+    match json_lines(&log).filter(|line| line["code"] == code).last() {
         Some(line) => {
-            let fields = &line["fields"];
             say(&format!(
                 "  strongroom_coordinator: {code}: {}",
-                fields["error"].as_str().or(fields["message"].as_str()).unwrap_or_default()
+                line["error"]
+                    .as_str()
+                    .or(line["message"].as_str())
+                    .unwrap_or_default()
             ));
             Outcome::Refused
         }
-        None => Outcome::Elsewhere(format!("expected {code} from the coordinator, its log ends: {}", end(&log))),
+        None => Outcome::Elsewhere(format!(
+            "expected {code} from the coordinator, its log ends: {}",
+            end(&log)
+        )),
     }
-}
-
-fn log_lines(log: &str) -> impl Iterator<Item = serde_json::Value> + '_ {
-    log.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 
 fn end(log: &str) -> String {

@@ -22,12 +22,16 @@ pub(super) struct HeldBack {
 
 /// Writes the owner's files: `digits/model.onnx`, `digits-older/model.onnx`, `reference.json`.
 pub(super) fn write_owners_files(folder: &Path) -> anyhow::Result<()> {
-    for (name, bytes) in
-        [("digits/model.onnx", MODEL), ("digits-older/model.onnx", OLDER_MODEL), ("reference.json", REFERENCE)]
-    {
+    for (name, bytes) in [
+        ("digits/model.onnx", MODEL),
+        ("digits-older/model.onnx", OLDER_MODEL),
+        ("reference.json", REFERENCE),
+    ] {
         let path = folder.join(name);
         let parent = path.parent().context("a file has a folder")?;
-        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, bytes)).context("writing the model")?;
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::write(&path, bytes))
+            .context("writing the model")?;
     }
     Ok(())
 }
@@ -44,7 +48,9 @@ impl HeldBack {
             .images
             .iter()
             .map(|image| {
-                let rows = image.chunks(8).map(|row| row.iter().map(|&ink| vec![f64::from(ink) / 16.0]).collect());
+                let rows = image
+                    .chunks(8)
+                    .map(|row| row.iter().map(|&ink| vec![f64::from(ink) / 16.0]).collect());
                 rows.collect::<Vec<Vec<Vec<f64>>>>()
             })
             .collect();
@@ -73,7 +79,11 @@ impl HeldBack {
     pub(super) fn captions(&self, indices: &[usize], predicted: &[u8]) -> String {
         let mut text = String::from("     ");
         for &index in indices {
-            let mark = if predicted[index] == self.labels[index] { "✓" } else { "✗" };
+            let mark = if predicted[index] == self.labels[index] {
+                "✓"
+            } else {
+                "✗"
+            };
             // Writing to a String cannot fail.
             let _ = write!(text, "{:<19}", format!("predicted {} {mark}", predicted[index]));
         }
@@ -82,7 +92,13 @@ impl HeldBack {
 
     /// The share of images that were read right.
     pub(super) fn accuracy(&self, predicted: &[u8]) -> f64 {
-        let right = self.labels.iter().zip(predicted).filter(|(label, digit)| label == digit).count();
-        f64::from(u32::try_from(right).unwrap_or(0)) / f64::from(u32::try_from(self.labels.len()).unwrap_or(1))
+        let right = self
+            .labels
+            .iter()
+            .zip(predicted)
+            .filter(|(label, digit)| label == digit)
+            .count();
+        f64::from(u32::try_from(right).unwrap_or(0))
+            / f64::from(u32::try_from(self.labels.len()).unwrap_or(1))
     }
 }

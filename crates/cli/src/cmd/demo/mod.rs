@@ -41,13 +41,20 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.stop {
         let stopped = process::stop_kept(folder)?;
-        say(&format!("demo: stopped {stopped} processes of {}", folder.display()));
+        say(&format!(
+            "demo: stopped {stopped} processes of {}",
+            folder.display()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     match play(args) {
         Ok(outcome) => {
             say(&outcome.last_line());
-            Ok(if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if outcome.is_good() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Err(error) => {
             say(&format!("demo: failed: {error:#}"));
@@ -85,7 +92,9 @@ impl Outcome {
 
 fn play(args: &Args) -> anyhow::Result<Outcome> {
     let mut stage = Stage::set_up(args.dir.as_deref(), args.store.as_deref(), args.keep)?;
-    say("Strongroom demo: a real model, real processes, SIMULATED hardware (platform `software` protects nothing).");
+    say(
+        "Strongroom demo: a real model, real processes, SIMULATED hardware (platform `software` protects nothing).",
+    );
     say(&format!("Everything happens below {}", stage.root().display()));
 
     let played = steps::play(&mut stage)?;
@@ -94,7 +103,11 @@ fn play(args: &Args) -> anyhow::Result<Outcome> {
         restart::workload(&mut stage, restart::Expect::Serving).context("starting once more, to keep")?;
         stage.keep()?;
     }
-    Ok(Outcome { steps: played.steps, attacks, accuracy: played.accuracy })
+    Ok(Outcome {
+        steps: played.steps,
+        attacks,
+        accuracy: played.accuracy,
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "the demo's product is what it prints")]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How long a program may take until it is ready, or ends.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +33,12 @@ impl Program {
             .stderr(errors)
             .spawn()
             .with_context(|| format!("starting {name} ({})", command.get_program().display()))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), keep: false })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+            keep: false,
+        })
     }
 
     /// What the program has written so far.
@@ -40,15 +46,32 @@ impl Program {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The lines of the log that are JSON, as our programs write them.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Value> + use<> {
+        json_lines(&self.log()).collect::<Vec<_>>().into_iter()
+    }
+
     /// Waits until `sign` says that it is ready.
-    pub(super) fn wait_until(&mut self, what: &str, mut sign: impl FnMut(&Self) -> bool) -> anyhow::Result<()> {
+    pub(super) fn wait_until(
+        &mut self,
+        what: &str,
+        mut sign: impl FnMut(&Self) -> bool,
+    ) -> anyhow::Result<()> {
         let start = Instant::now();
         while !sign(self) {
             if let Some(status) = self.child.try_wait().context("waiting for a program")? {
-                bail!("{} ended ({status}) before {what}; its log ends:\n{}", self.name, self.end_of_log());
+                bail!(
+                    "{} ended ({status}) before {what}; its log ends:\n{}",
+                    self.name,
+                    self.end_of_log()
+                );
             }
             if start.elapsed() > PATIENCE {
-                bail!("{} took too long until {what}; its log ends:\n{}", self.name, self.end_of_log());
+                bail!(
+                    "{} took too long until {what}; its log ends:\n{}",
+                    self.name,
+                    self.end_of_log()
+                );
             }
             std::thread::sleep(PAUSE);
         }
@@ -56,7 +79,10 @@ impl Program {
     }
 
     /// Waits for the first of: `sign` holds (`None`), the program ends (its status).
-    pub(super) fn ended_before(&mut self, mut sign: impl FnMut(&Self) -> bool) -> anyhow::Result<Option<ExitStatus>> {
+    pub(super) fn ended_before(
+        &mut self,
+        mut sign: impl FnMut(&Self) -> bool,
+    ) -> anyhow::Result<Option<ExitStatus>> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().context("waiting for a program")? {
@@ -66,7 +92,11 @@ impl Program {
                 return Ok(None);
             }
             if start.elapsed() > PATIENCE {
-                bail!("{} neither got ready nor ended; its log ends:\n{}", self.name, self.end_of_log());
+                bail!(
+                    "{} neither got ready nor ended; its log ends:\n{}",
+                    self.name,
+                    self.end_of_log()
+                );
             }
             std::thread::sleep(PAUSE);
         }
@@ -98,7 +128,11 @@ impl Program {
     pub(super) fn keep(&mut self) -> Kept {
         self.keep = true;
         let id = self.child.id();
-        Kept { name: self.name.clone(), id, started: started(id) }
+        Kept {
+            name: self.name.clone(),
+            id,
+            started: started(id),
+        }
     }
 
     fn end_of_log(&self) -> String {
@@ -117,6 +151,11 @@ impl Drop for Program {
     }
 }
 
+/// The lines of a log that are JSON objects.
+pub(super) fn json_lines(log: &str) -> impl Iterator<Item = Value> + '_ {
+    log.lines().filter_map(|line| serde_json::from_str(line).ok())
+}
+
 /// A program that `--keep` left running. The start time keeps a later process with the same id safe.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -133,9 +172,14 @@ pub(super) fn kept_file(folder: &Path) -> PathBuf {
 /// Ends what `--keep` left running below `folder`; says how many programs that were.
 pub(super) fn stop_kept(folder: &Path) -> anyhow::Result<usize> {
     let file = kept_file(folder);
-    let text = std::fs::read(&file)
-        .with_context(|| format!("{} is not there: was this folder made by `demo --keep`?", file.display()))?;
-    let kept: Vec<Kept> = serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;
+    let text = std::fs::read(&file).with_context(|| {
+        format!(
+            "{} is not there: was this folder made by `demo --keep`?",
+            file.display()
+        )
+    })?;
+    let kept: Vec<Kept> =
+        serde_json::from_slice(&text).with_context(|| format!("reading {}", file.display()))?;
     let mut stopped = 0;
     for program in kept.iter().rev() {
         if program.started.is_some() && started(program.id) == program.started {
@@ -175,7 +219,11 @@ pub(super) fn finish(command: &mut Command) -> anyhow::Result<Finished> {
 fn started(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in field 2 may hold spaces and brackets; what follows its last bracket does not.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
+    stat.rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(19)
+        .map(str::to_owned)
 }
 
 fn signal(id: u32, signal: rustix::process::Signal) {

@@ -21,7 +21,11 @@ pub(super) fn hardware(stage: &mut Stage) -> anyhow::Result<()> {
     let ready = stage.root().join("cloud/hardware.ready");
     let mut command = stage.command(&stage.program("strongroom-simulator"), Party::Cloud);
     command.arg("--dir").arg(stage.root().join("cloud/hardware"));
-    command.arg("--socket").arg(stage.socket()).arg("--ready-file").arg(&ready);
+    command
+        .arg("--socket")
+        .arg(stage.socket())
+        .arg("--ready-file")
+        .arg(&ready);
     let log = stage.root().join("cloud/logs/simulator.log");
     let mut program = Program::start("strongroom-simulator", &mut command, &log)?;
     program.wait_until("its socket was open", |_| ready.exists())?;
@@ -78,10 +82,22 @@ pub(super) struct Start<'a> {
 pub(super) fn workload(stage: &mut Stage, expect: Expect) -> anyhow::Result<()> {
     let launcher = stage.program("strongroom-launcher");
     let description = stage.folder(Party::Administrator).join("inference.json");
-    let mut program = launch(stage, &Start { launcher: &launcher, description: &description })?;
+    let mut program = launch(
+        stage,
+        &Start {
+            launcher: &launcher,
+            description: &description,
+        },
+    )?;
     match expect {
         Expect::WaitingForKey => {
-            program.wait_until("it waited for its key", |program| program.log().contains("secret_unset"))?;
+            program.wait_until("it waited for its key", |program| {
+                program.lines().any(|line| {
+                    line["what"]
+                        .as_str()
+                        .is_some_and(|what| what.contains("digits-key"))
+                })
+            })?;
         }
         Expect::Serving => {
             let port = stage.ports.health;
@@ -120,15 +136,20 @@ fn launch(stage: &mut Stage, start: &Start<'_>) -> anyhow::Result<Program> {
     stage.runs += 1;
     let mut command = stage.command(start.launcher, Party::Cloud);
     command
-        .args(["--tee", "software", "--simulator-socket"])
+        .args(["--log-format", "json", "--tee", "software", "--simulator-socket"])
         .arg(stage.socket())
         .arg("--workload")
         .arg(start.description)
-        .env("EDG_MARBLE_COORDINATOR_ADDR", format!("localhost:{}", stage.ports.mesh))
+        .env(
+            "EDG_MARBLE_COORDINATOR_ADDR",
+            format!("localhost:{}", stage.ports.mesh),
+        )
         .env("EDG_MARBLE_TYPE", "inference")
         .env("EDG_MARBLE_DNS_NAMES", "localhost")
         .env("EDG_MARBLE_UUID_FILE", stage.root().join("cloud/inference.uuid"));
-    let log = stage.root().join(format!("cloud/logs/inference-{}.log", stage.runs));
+    let log = stage
+        .root()
+        .join(format!("cloud/logs/inference-{}.log", stage.runs));
     Program::start("strongroom-launcher", &mut command, &log)
 }
 
@@ -145,8 +166,12 @@ fn ask_readiness(port: u16) -> anyhow::Result<bool> {
 
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).context("connecting")?;
-    stream.set_read_timeout(Some(Duration::from_secs(2))).context("setting a limit")?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").context("asking")?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .context("setting a limit")?;
+    stream
+        .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .context("asking")?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).context("reading")?;
     Ok(&head == b"HTTP/1.1 200")

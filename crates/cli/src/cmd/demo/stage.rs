@@ -66,22 +66,38 @@ impl Stage {
         let folder = match dir {
             Some(path) => {
                 std::fs::create_dir_all(path.parent().unwrap_or(path)).context("making the demo's folder")?;
-                std::fs::create_dir(path).with_context(|| format!("{} must not exist yet", path.display()))?;
+                std::fs::create_dir(path)
+                    .with_context(|| format!("{} must not exist yet", path.display()))?;
                 Folder::Given(path.canonicalize().context("finding the demo's folder")?)
             }
             None => {
                 let made = tempfile::Builder::new().prefix("strongroom-demo-").tempdir();
                 let made = made.context("making a temporary folder")?;
-                if keep { Folder::Given(made.keep()) } else { Folder::Temporary(made) }
+                if keep {
+                    Folder::Given(made.keep())
+                } else {
+                    Folder::Temporary(made)
+                }
             }
         };
         let programs = std::env::current_exe().context("finding this program")?;
-        let programs = programs.parent().context("a program lies in a folder")?.to_owned();
+        let programs = programs
+            .parent()
+            .context("a program lies in a folder")?
+            .to_owned();
         let root = match &folder {
             Folder::Temporary(made) => made.path().to_owned(),
             Folder::Given(path) => path.clone(),
         };
-        for folder in ["owner", "administrator", "cloud/storage", "cloud/logs", "user", "attacker", "run"] {
+        for folder in [
+            "owner",
+            "administrator",
+            "cloud/storage",
+            "cloud/logs",
+            "user",
+            "attacker",
+            "run",
+        ] {
             std::fs::create_dir_all(root.join(folder)).context("making the parties' folders")?;
         }
         let store = match store {
@@ -98,9 +114,12 @@ impl Stage {
             workload: None,
             runs: 0,
         };
-        for name in
-            ["strongroom-simulator", "strongroom-coordinator", "strongroom-launcher", "strongroom-inference"]
-        {
+        for name in [
+            "strongroom-simulator",
+            "strongroom-coordinator",
+            "strongroom-launcher",
+            "strongroom-inference",
+        ] {
             ensure!(
                 stage.program(name).is_file(),
                 "{name} is not beside this program; build all programs, for instance with `cargo demo`"
@@ -165,7 +184,12 @@ impl Stage {
     pub(super) fn strongroom(&self, party: Party, arguments: &[&str]) -> anyhow::Result<Finished> {
         let finished = self.try_strongroom(party, arguments)?;
         if !finished.success {
-            bail!("{}$ strongroom {} failed:\n{}", party.name(), arguments.join(" "), finished.stderr);
+            bail!(
+                "{}$ strongroom {} failed:\n{}",
+                party.name(),
+                arguments.join(" "),
+                finished.stderr
+            );
         }
         Ok(finished)
     }
@@ -190,14 +214,27 @@ impl Stage {
         let programs = [&mut self.simulator, &mut self.coordinator, &mut self.workload];
         let kept: Vec<_> = programs.into_iter().flatten().map(Program::keep).collect();
         let list = process::kept_file(self.root());
-        std::fs::write(&list, serde_json::to_vec_pretty(&kept)?).context("writing the list of running programs")?;
+        std::fs::write(&list, serde_json::to_vec_pretty(&kept)?)
+            .context("writing the list of running programs")?;
 
-        let Ports { coordinator, rest, grpc, health, .. } = self.ports;
+        let Ports {
+            coordinator,
+            rest,
+            grpc,
+            health,
+            ..
+        } = self.ports;
         say("");
         say("Left running:");
-        say(&format!("  coordinator   https://localhost:{coordinator}/api/v2/status"));
-        say(&format!("  REST          https://localhost:{rest}/v1/models/digits"));
-        say(&format!("  gRPC          localhost:{grpc} (TLS), tensorflow.serving.PredictionService"));
+        say(&format!(
+            "  coordinator   https://localhost:{coordinator}/api/v2/status"
+        ));
+        say(&format!(
+            "  REST          https://localhost:{rest}/v1/models/digits"
+        ));
+        say(&format!(
+            "  gRPC          localhost:{grpc} (TLS), tensorflow.serving.PredictionService"
+        ));
         say(&format!("  health        http://localhost:{health}/readyz"));
         say("Predict with curl; ca.pem is the marble root that the verified coordinator gave:");
         let ca = self.folder(Party::User).join("ca.pem");
@@ -237,5 +274,7 @@ impl Ports {
 
 /// Whether a variable tells a store client who it is and where the store lies.
 pub(super) fn is_store_setting(name: &str) -> bool {
-    ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix))
+    ["AWS_", "AZURE_", "GOOGLE_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }

@@ -22,11 +22,20 @@ type Step = fn(&mut Stage) -> anyhow::Result<()>;
 pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Played> {
     let steps: [(&str, Step); 6] = [
         ("The owner encrypts a model and uploads it to the cloud", encrypt),
-        ("The administrator starts the coordinator with a manifest", start_coordinator),
+        (
+            "The administrator starts the coordinator with a manifest",
+            start_coordinator,
+        ),
         ("The administrator deploys the inference service", deploy),
         ("The coordinator verifies the workload's evidence", see_activation),
-        ("The owner verifies the deployment, and only then uploads the model key", release_key),
-        ("The workload decrypts the model in memory, verifying each chunk", see_decryption),
+        (
+            "The owner verifies the deployment, and only then uploads the model key",
+            release_key,
+        ),
+        (
+            "The workload decrypts the model in memory, verifying each chunk",
+            see_decryption,
+        ),
     ];
     for (number, (title, step)) in steps.into_iter().enumerate() {
         say(&format!("\n[{}/7] {title}", number + 1));
@@ -44,18 +53,32 @@ fn encrypt(stage: &mut Stage) -> anyhow::Result<()> {
     let url = stage.bundle_url();
     let made = stage.strongroom_json(
         Party::Owner,
-        &["model", "encrypt", "digits", &url, "--key", "model.key", "--reference", "reference.json"],
+        &[
+            "model",
+            "encrypt",
+            "digits",
+            &url,
+            "--key",
+            "model.key",
+            "--reference",
+            "reference.json",
+        ],
     )?;
     let digest = text(&made, "digest")?;
     std::fs::write(owner.join("digest"), digest).context("noting the digest")?;
     say(&format!("  uploaded to {url}"));
-    say(&format!("  digest {digest}: this version of this model, and no other"));
+    say(&format!(
+        "  digest {digest}: this version of this model, and no other"
+    ));
 
     let plain = std::fs::read(owner.join("digits/model.onnx")).context("reading the model")?;
     say(&format!("  the model begins:           {}", glimpse(&plain)));
     if let Some(path) = url.strip_prefix("file://") {
         let seen = std::fs::read(path).context("looking at the cloud's copy")?;
-        say(&format!("  the cloud's copy, half way: {}", glimpse(&seen[seen.len() / 2..])));
+        say(&format!(
+            "  the cloud's copy, half way: {}",
+            glimpse(&seen[seen.len() / 2..])
+        ));
         ensure!(!contains(&seen, &plain[..32]), "the cloud's copy holds plaintext");
     }
     Ok(())
@@ -81,9 +104,18 @@ fn start_coordinator(stage: &mut Stage) -> anyhow::Result<()> {
     let host = stage.coordinator_address();
     stage.strongroom(
         Party::Administrator,
-        &["manifest", "set", "manifest.json", &host, "--expect", "policy.json"],
+        &[
+            "manifest",
+            "set",
+            "manifest.json",
+            &host,
+            "--expect",
+            "policy.json",
+        ],
     )?;
-    say(&format!("  manifest {digest} is in force: owner and user were given this digest to expect"));
+    say(&format!(
+        "  manifest {digest} is in force: owner and user were given this digest to expect"
+    ));
     Ok(())
 }
 
@@ -98,7 +130,10 @@ fn see_activation(stage: &mut Stage) -> anyhow::Result<()> {
     say("  evidence accepted: launcher and description are those that the manifest names");
     let host = stage.coordinator_address();
     let status = stage.strongroom_json(Party::Administrator, &["status", &host])?;
-    say(&format!("  coordinator: {}", text(&status, "phase").unwrap_or("running")));
+    say(&format!(
+        "  coordinator: {}",
+        text(&status, "phase").unwrap_or("running")
+    ));
     say("  the workload waits: secret `digits-key` is not set, and nobody but the owner can set it");
     Ok(())
 }
@@ -107,7 +142,15 @@ fn release_key(stage: &mut Stage) -> anyhow::Result<()> {
     let host = stage.coordinator_address();
     let report = stage.strongroom(
         Party::Owner,
-        &["deployment", "verify", &host, "--expect", "policy.json", "--trust", "trust.json"],
+        &[
+            "deployment",
+            "verify",
+            &host,
+            "--expect",
+            "policy.json",
+            "--trust",
+            "trust.json",
+        ],
     )?;
     for line in report.stdout.lines() {
         say(&format!("    {line}"));
@@ -121,8 +164,18 @@ pub(super) fn upload_key(stage: &Stage) -> anyhow::Result<()> {
     stage.strongroom(
         Party::Owner,
         &[
-            "secret", "set", "digits-key=model.key", &host, "--expect", "policy.json", "--trust", "trust.json",
-            "--cert", "owner.pem", "--key", "owner.key.pem",
+            "secret",
+            "set",
+            "digits-key=model.key",
+            &host,
+            "--expect",
+            "policy.json",
+            "--trust",
+            "trust.json",
+            "--cert",
+            "owner.pem",
+            "--key",
+            "owner.key.pem",
         ],
     )?;
     Ok(())
@@ -141,18 +194,34 @@ fn predict(stage: &mut Stage) -> anyhow::Result<f64> {
     let held_back = digits::held_back()?;
     let user = stage.folder(Party::User);
     write_json(&user.join("held-back.json"), &held_back.predict_body())?;
-    let one = HeldBack { images: vec![held_back.images[0].clone()], labels: vec![held_back.labels[0]] };
+    let one = HeldBack {
+        images: vec![held_back.images[0].clone()],
+        labels: vec![held_back.labels[0]],
+    };
     write_json(&user.join("one.json"), &one.predict_body())?;
 
     let host = stage.coordinator_address();
     stage.strongroom(
         Party::User,
-        &["deployment", "verify", &host, "--expect", "policy.json", "--trust", "trust.json", "--ca", "ca.pem"],
+        &[
+            "deployment",
+            "verify",
+            &host,
+            "--expect",
+            "policy.json",
+            "--trust",
+            "trust.json",
+            "--ca",
+            "ca.pem",
+        ],
     )?;
     let rest = predictions(stage, stage.ports.rest, &[])?;
     let grpc = predictions(stage, stage.ports.grpc, &["--grpc"])?;
     ensure!(rest == grpc, "REST and gRPC answer differently");
-    ensure!(rest.len() == held_back.labels.len(), "not every image was answered");
+    ensure!(
+        rest.len() == held_back.labels.len(),
+        "not every image was answered"
+    );
 
     let shown = [0, 1, 2, 3];
     say("");
@@ -173,15 +242,30 @@ fn predict(stage: &mut Stage) -> anyhow::Result<f64> {
 pub(super) fn predictions(stage: &Stage, port: u16, more: &[&str]) -> anyhow::Result<Vec<u8>> {
     let endpoint = format!("localhost:{port}");
     let mut arguments = vec![
-        "predict", &endpoint, "--trust", "trust.json", "--model", "digits", "--marble", "inference", "--instances",
+        "predict",
+        &endpoint,
+        "--trust",
+        "trust.json",
+        "--model",
+        "digits",
+        "--marble",
+        "inference",
+        "--instances",
         "held-back.json",
     ];
     arguments.extend(more);
     let answer = stage.strongroom_json(Party::User, &arguments)?;
-    let digits = answer["outputs"]["digit"].as_array().context("the answer has no output `digit`")?;
+    let digits = answer["outputs"]["digit"]
+        .as_array()
+        .context("the answer has no output `digit`")?;
     digits
         .iter()
-        .map(|digit| digit.as_u64().and_then(|digit| u8::try_from(digit).ok()).context("a digit is a number"))
+        .map(|digit| {
+            digit
+                .as_u64()
+                .and_then(|digit| u8::try_from(digit).ok())
+                .context("a digit is a number")
+        })
         .collect()
 }
 
@@ -195,6 +279,7 @@ fn description(stage: &Stage) -> anyhow::Result<Value> {
         "program": { "path": program, "digest": measure(stage, &program)? },
         "argv": [
             "strongroom-inference",
+            "--log_format=json",
             format!("--provision_file={}", run.join("provision.json").display()),
             "--listen_address=127.0.0.1",
             format!("--port={}", ports.grpc),
@@ -212,13 +297,20 @@ fn manifest(stage: &Stage) -> anyhow::Result<Value> {
     let administrator = stage.folder(Party::Administrator);
     let workload = stage.strongroom_json(
         Party::Administrator,
-        &["workload", "digest", &administrator.join("inference.json").display().to_string()],
+        &[
+            "workload",
+            "digest",
+            &administrator.join("inference.json").display().to_string(),
+        ],
     )?;
     let launcher = measure(stage, &stage.program("strongroom-launcher"))?;
     let owner = stage.folder(Party::Owner);
-    let certificate = std::fs::read_to_string(owner.join("owner.pem")).context("reading the owner's certificate")?;
+    let certificate =
+        std::fs::read_to_string(owner.join("owner.pem")).context("reading the owner's certificate")?;
     let digest = std::fs::read_to_string(owner.join("digest")).context("reading the bundle's digest")?;
-    let settings: serde_json::Map<_, _> = store_settings().map(|(name, value)| (name, Value::String(value))).collect();
+    let settings: serde_json::Map<_, _> = store_settings()
+        .map(|(name, value)| (name, Value::String(value)))
+        .collect();
     Ok(json!({
         "Packages": { "inference": {
             "Platform": "software",
@@ -268,7 +360,8 @@ fn reference_values(stage: &Stage) -> anyhow::Result<Value> {
 
 /// The certificate that a hardware vendor would publish.
 fn hardware_root(stage: &Stage) -> anyhow::Result<String> {
-    std::fs::read_to_string(stage.root().join("cloud/hardware/root.pem")).context("reading the hardware's root")
+    std::fs::read_to_string(stage.root().join("cloud/hardware/root.pem"))
+        .context("reading the hardware's root")
 }
 
 /// The measurement of a program, as its publisher would state it.
@@ -289,7 +382,9 @@ fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a str> {
-    value[name].as_str().with_context(|| format!("`{name}` is missing in {value}"))
+    value[name]
+        .as_str()
+        .with_context(|| format!("`{name}` is missing in {value}"))
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -298,5 +393,15 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 /// The first bytes, as a person would look at them.
 fn glimpse(bytes: &[u8]) -> String {
-    bytes.iter().take(48).map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { '·' }).collect()
+    bytes
+        .iter()
+        .take(48)
+        .map(|&byte| {
+            if byte.is_ascii_graphic() {
+                char::from(byte)
+            } else {
+                '·'
+            }
+        })
+        .collect()
 }
