@@ -7,9 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, waitpid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, wait};
 use tokio::signal::unix::{self, SignalKind};
 
 use crate::measure::SealedProgram;
@@ -125,7 +123,7 @@ impl Child {
     /// itself did.
     pub fn reap(&self) -> Option<u8> {
         let mut ended = None;
-        while let Ok(Some((process, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((process, status))) = wait(WaitOptions::NOHANG) {
             if process == self.process {
                 ended = exit_code(status);
             }

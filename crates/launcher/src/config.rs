@@ -185,8 +185,15 @@ mod tests {
     use super::*;
 
     fn check(flags: &[&str], environment: &[&str]) -> Result<Config, ConfigError> {
-        let good = ["launcher", "--workload=/w.json", "--marble-type=inference"];
-        let arguments = Arguments::try_parse_from(good.iter().chain(flags)).expect("flags parse");
+        let typed = flags.iter().any(|flag| flag.starts_with("--marble-type"));
+        let type_flag = if typed {
+            &[][..]
+        } else {
+            &["--marble-type=inference"][..]
+        };
+        let good = ["launcher", "--workload=/w.json"];
+        let arguments =
+            Arguments::try_parse_from(good.iter().chain(type_flag).chain(flags)).expect("flags parse");
         Config::check(arguments, environment.iter().map(OsString::from))
     }
 

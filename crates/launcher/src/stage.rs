@@ -1,12 +1,14 @@
 //! A14, second half, on the child's side. The launcher starts itself once more as a short-lived stage that confines
-//! itself and then becomes the program: whatever is done here is done to the child only, by one thread, without `unsafe`.
+//! itself and then becomes the program: whatever is done here is done to the child only, by one thread, with nothing else running.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use rustix::thread::set_no_new_privs;
 
@@ -44,6 +46,7 @@ fn become_program(arguments: Vec<OsString>) -> io::Result<Never> {
     if getppid() != Some(launcher) {
         return Err(io::Error::other("the launcher is gone"));
     }
+    keep_standard_streams_only()?;
     set_no_new_privs(true)?;
     strongroom_service::process::forbid_core_dumps()?;
     // The copy moves to a handle that closes when the program starts; standard input becomes empty.
@@ -55,3 +58,24 @@ fn become_program(arguments: Vec<OsString>) -> io::Result<Never> {
         .args(arguments)
         .exec())
 }
+
+// What the host left open is no part of the description. It closes when the program starts.
+#[expect(
+    unsafe_code,
+    reason = "there is no safe way to name a handle that one did not open"
+)]
+fn keep_standard_streams_only() -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if number > STANDARD_ERROR {
+            // SAFETY: the handle was open a moment ago, and this process has one thread, which closes none meanwhile.
+            let handle = unsafe { BorrowedFd::borrow_raw(number) };
+            rustix::io::fcntl_setfd(handle, FdFlags::CLOEXEC)?;
+        }
+    }
+    Ok(())
+}
+
+const STANDARD_ERROR: RawFd = 2;

@@ -1,7 +1,7 @@
 //! A coordinator that does what the test says, and nothing of its own: it checks the launcher's binding as a real one
 //! would, and counts what it was asked.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,28 +31,28 @@ use crate::pki::Pki;
 use crate::platform::{Platform, launcher_measurement};
 
 /// What the coordinator does. Tests change one thing.
-pub struct Script {
-    pub measurement: Digest32,
+pub(crate) struct Script {
+    pub(crate) measurement: Digest32,
     /// Evidence speaks of another connection.
-    pub relayed: bool,
+    pub(crate) relayed: bool,
     /// Evidence names another root than certificates come from.
-    pub other_root: bool,
+    pub(crate) other_root: bool,
     /// Answers before activations succeed, the next one last.
-    pub refusals: Vec<Status>,
-    pub files: HashMap<String, Vec<u8>>,
-    pub environment: HashMap<String, Vec<u8>>,
-    pub argv: Vec<String>,
-    pub leaf_seconds: u64,
+    pub(crate) refusals: Vec<Status>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) environment: BTreeMap<String, Vec<u8>>,
+    pub(crate) argv: Vec<String>,
+    pub(crate) leaf_seconds: u64,
     /// The leaf is issued over a key of the coordinator's own, which it sends along.
-    pub own_key: bool,
+    pub(crate) own_key: bool,
     /// The leaf is issued over a key that nobody sent.
-    pub stolen_key: bool,
-    pub marble_type: String,
-    pub renewals: Renewals,
+    pub(crate) stolen_key: bool,
+    pub(crate) marble_type: String,
+    pub(crate) renewals: Renewals,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Renewals {
+pub(crate) enum Renewals {
     Granted,
     Refused,
 }
@@ -64,8 +64,8 @@ impl Default for Script {
             relayed: false,
             other_root: false,
             refusals: Vec::new(),
-            files: HashMap::new(),
-            environment: HashMap::new(),
+            files: BTreeMap::new(),
+            environment: BTreeMap::new(),
             argv: Vec::new(),
             leaf_seconds: 3600,
             own_key: false,
@@ -77,12 +77,12 @@ impl Default for Script {
 }
 
 /// What the launcher expects.
-pub fn coordinator_measurement() -> Digest32 {
+pub(crate) fn coordinator_measurement() -> Digest32 {
     sha256(b"coordinator")
 }
 
 #[derive(Clone)]
-pub struct Coordinator(Arc<Inner>);
+pub(crate) struct Coordinator(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
@@ -93,7 +93,7 @@ struct Inner {
 }
 
 impl Coordinator {
-    pub fn new(platform: Platform, script: Script) -> Self {
+    pub(crate) fn new(platform: Platform, script: Script) -> Self {
         let script = Mutex::new(script);
         Self(Arc::new(Inner {
             platform,
@@ -104,15 +104,15 @@ impl Coordinator {
         }))
     }
 
-    pub fn activations(&self) -> usize {
+    pub(crate) fn activations(&self) -> usize {
         self.0.activations.load(Ordering::SeqCst)
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut Script)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.0.script.lock().expect("script"));
     }
 
-    pub async fn serve(&self) -> SocketAddr {
+    pub(crate) async fn serve(&self) -> SocketAddr {
         let identity = Identity::new(
             std::slice::from_ref(&self.0.pki.marble_root),
             &self.0.pki.marble_root_key,

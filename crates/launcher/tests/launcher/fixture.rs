@@ -14,20 +14,20 @@ use crate::coordinator::{Coordinator, Script, coordinator_measurement};
 use crate::platform::Platform;
 
 #[expect(clippy::disallowed_methods, reason = "certificates of these tests are of now")]
-pub fn now() -> UnixTime {
+pub(crate) fn now() -> UnixTime {
     SystemTime::now().into()
 }
 
-pub struct Fixture {
-    pub folder: TempDir,
-    pub draft: Draft,
-    pub coordinator: Coordinator,
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) draft: Draft,
+    pub(crate) coordinator: Coordinator,
     command: Command,
 }
 
 impl Fixture {
     /// A shell as program, which runs `script` (argument zero is `program`, `$P` in it the provision directory).
-    pub async fn shell(script: &str, coordinator: Script) -> Self {
+    pub(crate) async fn shell(script: &str, coordinator: Script) -> Self {
         let folder = memory_folder();
         let provision_dir = folder.path().join("provision");
         let program = folder.path().join("program");
@@ -72,26 +72,26 @@ impl Fixture {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn env(&mut self, name: &str, value: &str) {
+    pub(crate) fn env(&mut self, name: &str, value: &str) {
         self.command.env(name, value);
     }
 
-    pub fn start(&mut self) -> Child {
+    pub(crate) fn start(&mut self) -> Child {
         std::fs::write(self.path("workload.json"), self.draft.to_json()).expect("write");
         self.command.spawn().expect("spawn")
     }
 
-    pub async fn run(mut self) -> Ended {
+    pub(crate) async fn run(mut self) -> Ended {
         let child = self.start();
         end(child).await
     }
 
     /// Waits until the program is started; its process id.
-    pub async fn ready(&self) -> i32 {
+    pub(crate) async fn ready(&self) -> i32 {
         let path = self.path("ready.json");
         eventually("the program starts", || path.exists()).await;
         let ready: serde_json::Value =
@@ -100,15 +100,15 @@ impl Fixture {
     }
 }
 
-pub struct Ended {
-    pub code: i32,
-    pub out: String,
-    pub log: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) log: String,
 }
 
 impl Ended {
     #[track_caller]
-    pub fn expect(&self, code: i32, in_log: &str) {
+    pub(crate) fn expect(&self, code: i32, in_log: &str) {
         assert!(
             self.code == code && self.log.contains(in_log),
             "expected {code} and `{in_log}`, found {}:\n{}\n{}",
@@ -119,7 +119,7 @@ impl Ended {
     }
 }
 
-pub async fn end(child: Child) -> Ended {
+pub(crate) async fn end(child: Child) -> Ended {
     let output = tokio::time::timeout(LIMIT, child.wait_with_output())
         .await
         .expect("the launcher ends")
@@ -138,7 +138,7 @@ pub async fn end(child: Child) -> Ended {
     }
 }
 
-pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let wait = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -150,11 +150,11 @@ pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
     );
 }
 
-pub fn measured(path: &Path) -> Measured {
+pub(crate) fn measured(path: &Path) -> Measured {
     Measured::new(text(path), sha256(&std::fs::read(path).expect("read")))
 }
 
-pub fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("plain path").to_owned()
 }
 

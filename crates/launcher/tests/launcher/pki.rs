@@ -7,16 +7,16 @@ use strongroom_crypto::x509::{Certificate, Names};
 
 use crate::fixture::now;
 
-pub struct Pki {
-    pub root: Certificate,
-    pub root_key: SigningKey,
-    pub marble_root: Certificate,
-    pub marble_root_key: SigningKey,
+pub(crate) struct Pki {
+    pub(crate) root: Certificate,
+
+    pub(crate) marble_root: Certificate,
+    pub(crate) marble_root_key: SigningKey,
     intermediate: Certificate,
 }
 
 impl Pki {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (root_key, marble_root_key) = (SigningKey::generate_p384(), SigningKey::generate_p384());
         let root = issue::self_signed(&template(ROOT, Usage::Authority, 3600), &root_key, &SystemRandom)
             .expect("root");
@@ -27,7 +27,7 @@ impl Pki {
             .expect("intermediate");
         Self {
             root,
-            root_key,
+
             marble_root,
             marble_root_key,
             intermediate,
@@ -35,7 +35,7 @@ impl Pki {
     }
 
     /// PEM of a leaf over this key, and of the intermediate.
-    pub fn chain(&self, spki: &[u8], marble_type: &str, uuid: &str, seconds: u64) -> String {
+    pub(crate) fn chain(&self, spki: &[u8], marble_type: &str, uuid: &str, seconds: u64) -> String {
         let mut leaf = template(uuid, Usage::Leaf, seconds);
         leaf.extensions = vec![(vec![1, 3, 9903, 2, 1], marble_type.as_bytes().to_vec())];
         let leaf = issue::Authority::new(INTERMEDIATE, &self.marble_root_key)

@@ -17,27 +17,27 @@ use crate::fixture::now;
 
 /// The platform's root and key.
 #[derive(Clone)]
-pub struct Platform {
+pub(crate) struct Platform {
     authority: Arc<Authority>,
 }
 
 impl Platform {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             authority: Arc::new(Authority::generate(now(), &SystemRandom).expect("authority")),
         }
     }
 
-    pub fn root_pem(&self) -> String {
+    pub(crate) fn root_pem(&self) -> String {
         self.authority.root().to_pem()
     }
 
-    pub fn root(&self) -> strongroom_crypto::x509::Certificate {
+    pub(crate) fn root(&self) -> strongroom_crypto::x509::Certificate {
         self.authority.root().clone()
     }
 
     /// Evidence of a program.
-    pub fn evidence(
+    pub(crate) fn evidence(
         &self,
         measurement: Digest32,
         workload: Option<Digest32>,
@@ -55,7 +55,7 @@ impl Platform {
     }
 
     /// Serves launchers at a socket in `folder`.
-    pub fn serve(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn serve(&self, folder: &Path) -> PathBuf {
         let path = folder.join("platform.sock");
         let listener = UnixListener::bind(&path).expect("bind");
         let platform = self.clone();
@@ -104,7 +104,7 @@ impl Platform {
 }
 
 /// What this platform says of every launcher.
-pub fn launcher_measurement() -> Digest32 {
+pub(crate) fn launcher_measurement() -> Digest32 {
     sha256(b"launcher")
 }
 

@@ -1,6 +1,6 @@
 //! What reaches the program, and where it lies.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use strongroom_workload::{Argv, Measured};
 use tonic::Status;
@@ -66,7 +66,7 @@ async fn a_changed_program_does_not_run_once_it_is_measured() {
 #[tokio::test]
 async fn the_environment_is_what_the_description_lists() {
     let mut fixture = Fixture::shell(
-        "env | grep -v ^PWD= | cut -d= -f1 | grep '^[A-Z_]*$' | sort",
+        "env | grep -v ^PWD= | cut -d= -f1 | grep '^[A-Z_][A-Z_]*$' | sort",
         Script::default(),
     )
     .await;
@@ -79,7 +79,7 @@ async fn the_environment_is_what_the_description_lists() {
     ] {
         fixture.env(name, value);
     }
-    let environment: HashMap<_, _> = [
+    let environment: BTreeMap<_, _> = [
         "TOKEN",
         "OTHER",
         "LD_PRELOAD",
@@ -162,7 +162,7 @@ async fn a_file_that_is_not_allowed_is_refused() {
 
 #[tokio::test]
 async fn transparent_tls_is_refused() {
-    let environment = HashMap::from([("MARBLE_TTLS_CONFIG".to_owned(), b"{}".to_vec())]);
+    let environment = BTreeMap::from([("MARBLE_TTLS_CONFIG".to_owned(), b"{}".to_vec())]);
     let script = Script {
         environment,
         ..Script::default()

@@ -50,8 +50,8 @@ async fn orphans_are_reaped() {
 }
 
 #[tokio::test]
-async fn the_program_and_what_it_left_running_end_with_the_launcher() {
-    let mut fixture = Fixture::shell("sleep 1000", Script::default()).await;
+async fn the_program_ends_with_the_launcher() {
+    let mut fixture = Fixture::shell("exec sleep 1000", Script::default()).await;
     let child = fixture.start();
     let program = Pid::from_raw(fixture.ready().await).expect("id");
     test_kill_process(program).expect("it runs");
