@@ -11,6 +11,7 @@ pub mod config;
 pub mod describe;
 pub mod engine;
 pub mod error;
+pub mod fuzz;
 pub mod grpc;
 pub mod metrics;
 pub mod model;

@@ -83,22 +83,28 @@ impl IdentityFiles {
         Ok((identity?, digest.finish()))
     }
 
-    /// Looks at the files again and again, and lets later handshakes present what they hold. Files that cannot be used
-    /// change nothing: they may be half written.
+    /// Looks at the files again and again, and lets later handshakes present what they hold.
     pub async fn follow(self, identity: Arc<ReloadableIdentity>, mut seen: Digest32, shutdown: Shutdown) {
         loop {
             tokio::select! {
                 () = shutdown.requested() => return,
-                () = tokio::time::sleep(FILES_INTERVAL) => {}
+                () = tokio::time::sleep(FILES_INTERVAL) => seen = self.refresh(&identity, seen),
             }
-            match self.load() {
-                Ok((found, digest)) if digest != seen => {
-                    identity.replace(found);
-                    seen = digest;
-                    tracing::info!("TLS identity replaced");
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "TLS identity cannot be read again; the old one stays"),
+        }
+    }
+
+    // Files that cannot be used change nothing: they may be half written, or replaced one after the other.
+    fn refresh(&self, identity: &ReloadableIdentity, seen: Digest32) -> Digest32 {
+        match self.load() {
+            Ok((found, digest)) if digest != seen => {
+                identity.replace(found);
+                tracing::info!("TLS identity replaced");
+                digest
+            }
+            Ok(_) => seen,
+            Err(error) => {
+                tracing::warn!(%error, "TLS identity cannot be read again; the old one stays");
+                seen
             }
         }
     }
@@ -191,3 +197,61 @@ const FILES_INTERVAL: Duration = Duration::from_secs(3);
 pub const REST_PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// Protocols of the gRPC port.
 pub const GRPC_PROTOCOLS: &[&[u8]] = &[b"h2"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(files: &IdentityFiles) -> CertificateDer<'static> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        fs::write(&files.private_key, made.signing_key.serialize_pem()).expect("write");
+        fs::write(&files.certificate_chain, made.cert.pem()).expect("write");
+        made.cert.der().clone()
+    }
+
+    #[test]
+    fn later_handshakes_present_what_the_files_hold() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let files = IdentityFiles {
+            private_key: folder.path().join("key.pem"),
+            certificate_chain: folder.path().join("chain.pem"),
+        };
+        let first = write(&files);
+        let (identity, seen) = files.load().expect("an identity");
+        let identity = ReloadableIdentity::new(identity);
+        assert_eq!(files.refresh(&identity, seen), seen);
+        assert_eq!(identity.current().cert[0], first);
+
+        let second = write(&files);
+        let renewed = files.refresh(&identity, seen);
+        assert_ne!(renewed, seen);
+        assert_eq!(identity.current().cert[0], second);
+
+        // A certificate without its key is half a renewal.
+        let chain = fs::read(&files.certificate_chain).expect("read");
+        write(&files);
+        fs::write(&files.certificate_chain, chain).expect("write");
+        assert_eq!(files.refresh(&identity, renewed), renewed);
+        assert_eq!(identity.current().cert[0], second);
+    }
+
+    #[test]
+    fn refuses_what_it_should() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let (key, chain) = (made.signing_key.serialize_pem(), made.cert.pem());
+        let good = |key: &str, chain: &str| {
+            identity_of(key.as_bytes(), chain.as_bytes(), Path::new("f"))
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(good(&key, &chain), Ok(()));
+        assert_eq!(good("", &chain), Err("f holds no private key".to_owned()));
+        assert_eq!(good(&key, ""), Err("f holds no certificate".to_owned()));
+        let foreign = good(&other.signing_key.serialize_pem(), &chain);
+        assert_eq!(
+            foreign,
+            Err("private key and certificate cannot be used together".to_owned())
+        );
+    }
+}

@@ -8,7 +8,7 @@ use super::{Finding, tree::Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// What a code begins with. A new area is added here with its first code.
-const AREAS: [&str; 24] = [
+const AREAS: [&str; 25] = [
     "attester",
     "bundle",
     "channel",
@@ -27,6 +27,7 @@ const AREAS: [&str; 24] = [
     "recovery",
     "request",
     "secret",
+    "server",
     "state",
     "store",
     "time",

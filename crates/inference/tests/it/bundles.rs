@@ -69,7 +69,7 @@ impl Vault {
         written.expect("a bundle").digest
     }
 
-    fn flags(&self, base: &str, digests: &[BundleDigest]) -> Vec<String> {
+    pub(crate) fn flags(&self, base: &str, digests: &[BundleDigest]) -> Vec<String> {
         let mut flags = vec![
             "--model_name=digits".to_owned(),
             format!("--model_base_path={}", self.path(base).display()),

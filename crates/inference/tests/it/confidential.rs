@@ -15,16 +15,16 @@ use crate::bundles::Vault;
 use crate::grpc;
 use crate::support::{Channel, ClientTls, Running, as_rows, get, request_tls, start, try_start};
 
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
-type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+pub(crate) type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![]).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -36,7 +36,7 @@ impl Authority {
         }
     }
 
-    fn server(&self, identity: &Path) {
+    pub(crate) fn server(&self, identity: &Path) {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -45,13 +45,22 @@ impl Authority {
         fs::write(identity.join("chain.pem"), certificate.pem()).expect("write");
     }
 
-    fn client(&self) -> (Identity, String) {
+    pub(crate) fn client(&self) -> (Identity, String) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![]).expect("parameters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let private = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         ((certificate.der().clone(), private), certificate.pem())
+    }
+}
+
+impl Authority {
+    /// A client that trusts servers of this authority.
+    pub(crate) fn trusted_by(&self, identity: Option<Identity>) -> ClientTls {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).expect("a root");
+        ClientTls { roots, identity }
     }
 }
 
@@ -112,13 +121,11 @@ impl Deployment {
     }
 
     fn client(&self, identity: Option<Identity>) -> ClientTls {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.marble_root.certificate.clone()).expect("a root");
-        ClientTls { roots, identity }
+        self.marble_root.trusted_by(identity)
     }
 }
 
-async fn predict_rest(server: &Running, tls: &ClientTls) -> StatusCode {
+pub(crate) async fn predict_rest(server: &Running, tls: &ClientTls) -> StatusCode {
     let body = json!({"instances": [as_rows(&vec![0.0; 64])]}).to_string();
     let request = Request::post("/v1/models/digits:predict")
         .body(Full::new(body.into()))
@@ -126,7 +133,7 @@ async fn predict_rest(server: &Running, tls: &ClientTls) -> StatusCode {
     request_tls(server.addresses.rest_addr, tls, request).await.status
 }
 
-async fn predict_grpc(server: &Running, tls: &ClientTls) -> Code {
+pub(crate) async fn predict_grpc(server: &Running, tls: &ClientTls) -> Code {
     let stream = tls
         .connect(server.addresses.grpc_addr, b"h2")
         .await

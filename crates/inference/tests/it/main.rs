@@ -3,6 +3,8 @@
 mod bundles;
 mod confidential;
 mod grpc;
+mod hostile;
 mod process;
 mod rest;
 mod support;
+mod tls;

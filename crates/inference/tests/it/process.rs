@@ -1,9 +1,13 @@
 //! The program: what it prints, how it ends.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::json;
+
+use crate::bundles::Vault;
+use crate::support::model;
 
 fn run(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_strongroom-inference");
@@ -53,4 +57,93 @@ fn flags_are_checked_before_anything_is_done() {
     let output = run(&["--version"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(texts(&output).0.starts_with("TensorFlow ModelServer: "));
+}
+
+/// The program, serving, with an empty folder of its own for everything that it might write.
+struct Serving {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Serving {
+    fn start(flags: &[String]) -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let own = folder.path().join("own");
+        fs::create_dir(&own).expect("a folder");
+        let child = Command::new(env!("CARGO_BIN_EXE_strongroom-inference"))
+            .args([
+                "--listen_address=127.0.0.1",
+                "--ephemeral_ports",
+                "--rest_api_port=1",
+            ])
+            .arg(format!(
+                "--ready_file={}",
+                folder.path().join("ready.json").display()
+            ))
+            .args(flags)
+            .env_clear()
+            .envs(["TMPDIR", "HOME"].map(|name| (name, &own)))
+            .current_dir(&own)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        let mut serving = Self { child, folder };
+        while !serving.folder.path().join("ready.json").exists() {
+            assert!(
+                serving.child.try_wait().expect("a child").is_none(),
+                "the server has ended"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        serving
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn sigterm_ends_it_with_success() {
+    let base = format!("--model_base_path={}", model("onnx/model.onnx").display());
+    let mut serving = Serving::start(&[base]);
+    let text = fs::read_to_string(serving.folder.path().join("ready.json")).expect("the ready file");
+    assert!(
+        text.contains("\"grpc_addr\":\"127.0.0.1:") && text.contains("\"rest_addr\""),
+        "{text}"
+    );
+    let pid = rustix::process::Pid::from_child(&serving.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+    assert_eq!(serving.child.wait().expect("an end").code(), Some(0));
+}
+
+#[tokio::test]
+async fn nothing_of_a_model_is_written_anywhere() {
+    let vault = Vault::new();
+    let digest = vault.encrypt("onnx/model.onnx", "digits.bundle").await;
+    let serving = Serving::start(&vault.flags("digits.bundle", &[digest]));
+    let own = fs::read_dir(serving.folder.path().join("own")).expect("a folder");
+    assert_eq!(own.count(), 0);
+    // Nor is a file open for writing, which it could have unlinked at once.
+    let process = format!("/proc/{}", serving.child.id());
+    for entry in fs::read_dir(format!("{process}/fd")).expect("open files") {
+        let path = entry.expect("an entry").path();
+        let target = fs::read_link(&path).expect("a link");
+        if !target.is_absolute() || target.starts_with("/dev") {
+            continue;
+        }
+        let number = path.file_name().expect("a number").to_string_lossy().into_owned();
+        let info = fs::read_to_string(format!("{process}/fdinfo/{number}")).expect("facts of a file");
+        let flags = info
+            .lines()
+            .find_map(|line| line.strip_prefix("flags:"))
+            .expect("flags")
+            .trim();
+        let flags = u32::from_str_radix(flags, 8).expect("an octal number");
+        assert_eq!(flags & 0o3, 0, "{} is open for writing", target.display());
+    }
 }

@@ -1,0 +1,125 @@
+//! TLS by flags: ours for both ports, TensorFlow Serving's file for gRPC.
+
+use std::fs;
+use std::path::PathBuf;
+
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use tonic::Code;
+
+use crate::confidential::{Authority, predict_grpc, predict_rest};
+use crate::support::{ClientTls, plain_digits, request_tls, start};
+
+struct Files {
+    folder: tempfile::TempDir,
+    servers: Authority,
+    clients: Authority,
+}
+
+impl Files {
+    fn new() -> Self {
+        let files = Self {
+            folder: tempfile::tempdir().expect("temporary folder"),
+            servers: Authority::new(),
+            clients: Authority::new(),
+        };
+        files.servers.server(files.folder.path());
+        fs::write(files.path("clients.pem"), &files.clients.pem).expect("write");
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn flag(&self, flag: &str, name: &str) -> String {
+        format!("--{flag}={}", self.path(name).display())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_without_a_certificate_of_the_authority_are_turned_away() {
+    let files = Files::new();
+    let mut flags = plain_digits();
+    flags.push(files.flag("tls_certificate_file", "chain.pem"));
+    flags.push(files.flag("tls_key_file", "key.pem"));
+    let server = start(&flags).await;
+    let nobody = files.servers.trusted_by(None);
+    assert_eq!(predict_rest(&server, &nobody).await, StatusCode::OK);
+    assert_eq!(predict_grpc(&server, &nobody).await, Code::Ok);
+
+    flags.push(files.flag("tls_client_ca_file", "clients.pem"));
+    let server = start(&flags).await;
+    let client = files.servers.trusted_by(Some(files.clients.client().0));
+    let stranger = files.servers.trusted_by(Some(files.servers.client().0));
+    assert_eq!(predict_rest(&server, &client).await, StatusCode::OK);
+    assert_eq!(predict_grpc(&server, &client).await, Code::Ok);
+    for turned_away in [&nobody, &stranger] {
+        for address in [server.addresses.rest_addr, server.addresses.grpc_addr] {
+            assert!(!is_served(turned_away, address).await);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_original_file_protects_grpc() {
+    let files = Files::new();
+    let text = |name: &str| {
+        fs::read_to_string(files.path(name))
+            .expect("read")
+            .replace('\n', "\\n")
+    };
+    let config = format!(
+        "server_key: \"{}\"\nserver_cert: \"{}\"\ncustom_ca: \"{}\"\nclient_verify: true\n",
+        text("key.pem"),
+        text("chain.pem"),
+        text("clients.pem")
+    );
+    fs::write(files.path("ssl.txt"), config).expect("write");
+    let mut flags = plain_digits();
+    flags.push(files.flag("ssl_config_file", "ssl.txt"));
+    let server = start(&flags).await;
+    let client = files.servers.trusted_by(Some(files.clients.client().0));
+    assert_eq!(predict_grpc(&server, &client).await, Code::Ok);
+    assert!(!is_served(&files.servers.trusted_by(None), server.addresses.grpc_addr).await);
+}
+
+// With TLS 1.3 a client learns of its refusal with the first answer, not in the handshake.
+async fn is_served(tls: &ClientTls, address: Option<std::net::SocketAddr>) -> bool {
+    let Ok(stream) = tls.connect(address, b"h2").await else {
+        return false;
+    };
+    let (mut send, connection) = match hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(stream),
+    )
+    .await
+    {
+        Ok(pair) => pair,
+        Err(_) => return false,
+    };
+    tokio::spawn(connection);
+    let request =
+        Request::get("https://localhost/v1/models/digits").body(Full::<hyper::body::Bytes>::default());
+    send.send_request(request.expect("a request")).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rest_answers_http_1_and_2_behind_tls() {
+    let files = Files::new();
+    let mut flags = plain_digits();
+    flags.push(files.flag("tls_certificate_file", "chain.pem"));
+    flags.push(files.flag("tls_key_file", "key.pem"));
+    let server = start(&flags).await;
+    let tls = files.servers.trusted_by(None);
+    let request = Request::get("/v1/models/digits")
+        .body(Full::default())
+        .expect("a request");
+    assert_eq!(
+        request_tls(server.addresses.rest_addr, &tls, request)
+            .await
+            .status,
+        StatusCode::OK
+    );
+    assert!(is_served(&tls, server.addresses.rest_addr).await);
+}
