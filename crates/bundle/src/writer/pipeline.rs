@@ -16,7 +16,7 @@ use crate::progress::Counter;
 use crate::threads::{lock, run};
 
 /// Bytes that a thread reads at once, where a chunk is not larger: turns are then few, and buffers stay in cache.
-const STRETCH_BYTES: usize = 1024 * 1024;
+const STRETCH_BYTES: usize = 256 * 1024;
 
 /// What came of the content.
 pub(super) struct Sealed {
