@@ -129,7 +129,10 @@ impl Coordinator {
             .authorize(attested.verified, &marble_type, activations, deployment.revision) // A10: 8–14
             .map_err(|refusal| match &refusal {
                 Appraisal::Evidence(error) => MarbleFailure::quote(error.code().as_str(), error).into(),
-                Appraisal::MaxActivations { .. } => known(MarbleFailure::denied(refusal.code(), &refusal)),
+                Appraisal::MaxActivations { marble, max } => {
+                    let (marble_type, max) = (marble.to_string(), *max);
+                    known(Refusal::MaxActivations { marble_type, max }.into())
+                }
                 _ => MarbleFailure::denied(refusal.code(), &refusal).into(),
             })?;
         let uuid = session::canonical_uuid(&request.uuid).map_err(known)?;

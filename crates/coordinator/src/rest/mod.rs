@@ -16,8 +16,6 @@ pub mod body;
 mod query;
 pub mod secret;
 pub mod shape;
-#[cfg(test)]
-mod tests;
 pub mod user;
 mod v1;
 mod v2;

@@ -74,12 +74,12 @@ impl Version for V3 {
 
 /// JSend's success.
 pub fn success<T: Serialize>(data: T) -> Response {
-    envelope(StatusCode::OK, JSON, &Envelope::success(Some(data)), 1)
+    envelope(StatusCode::OK, JSON, &Envelope::success(Some(data)))
 }
 
 /// JSend's success without data.
 pub fn success_empty() -> Response {
-    envelope(StatusCode::OK, JSON, &Envelope::<()>::success(None), 1)
+    envelope(StatusCode::OK, JSON, &Envelope::<()>::success(None))
 }
 
 /// JSON of ours.
@@ -98,8 +98,7 @@ pub fn method_not_allowed() -> Response {
 
 /// JSend's error, whatever the version.
 pub fn error(status: StatusCode, message: &str) -> Response {
-    // Go's `http.Error` adds a newline to a body that has one already.
-    let mut response = envelope(status, TEXT, &Envelope::<()>::error(message.to_owned()), 2);
+    let mut response = envelope(status, TEXT, &Envelope::<()>::error(message.to_owned()));
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -108,17 +107,16 @@ pub fn error(status: StatusCode, message: &str) -> Response {
 }
 
 fn fail(status: StatusCode, message: &str) -> Response {
-    envelope(status, JSON, &Envelope::<()>::fail(message.to_owned()), 1)
+    envelope(status, JSON, &Envelope::<()>::fail(message.to_owned()))
 }
 
 fn envelope<T: Serialize>(
     status: StatusCode,
     content_type: &'static str,
     envelope: &T,
-    newlines: usize,
 ) -> Response {
     let mut body = go_json::to_vec(envelope).expect("answers serialise");
-    body.extend(std::iter::repeat_n(b'\n', newlines));
+    body.push(b'\n');
     answer(status, content_type, body)
 }
 

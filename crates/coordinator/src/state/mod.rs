@@ -10,8 +10,6 @@ pub mod event;
 pub mod persist;
 pub mod phase;
 pub mod refusal;
-#[cfg(test)]
-mod tests;
 
 pub use command::Command;
 pub(crate) use decide::check_time;
