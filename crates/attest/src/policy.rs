@@ -2,8 +2,10 @@
 //! description), and what an owner or client expects of a deployment (`strongroom.policy.v1`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::time::UnixTime;
 
@@ -92,7 +94,7 @@ struct ClientPolicyJson {
     format: String,
     coordinator: Vec<ReferenceValues>,
     manifest_digests: Vec<Digest32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "roles")]
     roles: Option<Roles>,
 }
 
@@ -199,6 +201,32 @@ impl ClientPolicy {
             Err(VerifyError::of(&report))
         }
     }
+}
+
+/// Reads roles; a user that stands there twice is an error, not a restriction lost.
+fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Roles>, D::Error> {
+    struct Users;
+
+    impl<'de> Visitor<'de> for Users {
+        type Value = Roles;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("for each user a list of roles")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut users: A) -> Result<Roles, A::Error> {
+            let mut roles = Roles::new();
+            while let Some((user, its_roles)) = users.next_entry::<String, BTreeSet<String>>()? {
+                if roles.contains_key(&user) {
+                    return Err(A::Error::custom(format_args!("duplicate user {user:?} in roles")));
+                }
+                roles.insert(user, its_roles);
+            }
+            Ok(roles)
+        }
+    }
+
+    deserializer.deserialize_map(Users).map(Some)
 }
 
 fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, PolicyError> {

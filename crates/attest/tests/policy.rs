@@ -98,6 +98,22 @@ fn refuses_policies_that_expect_too_little() {
 }
 
 #[test]
+fn nothing_is_said_twice() {
+    let good = policy(&good()).to_string();
+    let with = |more: &str| ClientPolicy::parse(good.replacen('{', &format!("{{{more},"), 1).as_bytes());
+    let loaded = with(r#""roles":{"ann":["reader"],"bob":[]}"#).expect("loads");
+    assert_eq!(loaded.roles().map(|roles| roles.len()), Some(2));
+    let twice = with(r#""roles":{"ann":[],"ann":["owner"]}"#)
+        .expect_err("twice")
+        .to_string();
+    assert!(twice.contains("duplicate user \"ann\""), "{twice}");
+    let twice = with(r#""format":"strongroom.policy.v1""#)
+        .expect_err("twice")
+        .to_string();
+    assert!(twice.contains("duplicate field `format`"), "{twice}");
+}
+
+#[test]
 fn a_signer_needs_product_and_version() {
     let signed = Fields {
         signers: vec![other_digest()],

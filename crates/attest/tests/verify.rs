@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Fixture, NOW, envelope, good, other_digest};
-use strongroom_attest::platform::software::{ATTESTATION_KEY_SECONDS, Authority};
+use strongroom_attest::platform::software::{ATTESTATION_KEY_SECONDS, Authority, ROOT_SECONDS};
 use strongroom_attest::{
     Binding, Endorsements, Evidence, ParseError, Platform, Protection, ReferenceValues, Roots, Subject,
     verify,
@@ -104,6 +104,44 @@ fn refuses_what_it_should() {
             .expecting(|it| it.workloads.clear()),
         Ok(()),
     );
+}
+
+#[test]
+fn certificates_outside_their_time_are_refused_whatever_the_statement_says() {
+    // Not yet valid, for an evidence that is of that time itself.
+    let early = NOW.minus(11 * 60);
+    check(
+        &good()
+            .with(|it| it.now = early)
+            .stating(|it| it.issued_at = early),
+        Err("evidence.expired"),
+    );
+    let within = NOW.minus(9 * 60);
+    check(
+        &good()
+            .with(|it| it.now = within)
+            .stating(|it| it.issued_at = within),
+        Ok(()),
+    );
+    // An attestation key made at the end of its root's time: the root ends first.
+    let last_day = NOW.plus(ROOT_SECONDS - 24 * 3600);
+    let aged = |now| {
+        good().stating(|it| it.issued_at = now).with(|it| {
+            let key = SigningKey::from_pkcs8_der(&it.authority.root_key().to_pkcs8_der()).expect("a key");
+            let root = it.authority.root().clone();
+            it.authority = Authority::resume(root, key, last_day, &SystemRandom).expect("an authority");
+            it.now = now;
+        })
+    };
+    check(&aged(NOW.plus(ROOT_SECONDS)), Ok(()));
+    check(&aged(NOW.plus(ROOT_SECONDS + 1)), Err("evidence.expired"));
+    // An attestation key that ended, under a root that did not.
+    let after = NOW.plus(ATTESTATION_KEY_SECONDS + 1);
+    let ended = good()
+        .with(|it| it.now = after)
+        .stating(|it| it.issued_at = NOW.plus(ATTESTATION_KEY_SECONDS));
+    let report = ended.run().expect_err("it ended").report().clone();
+    assert_eq!(report.first_failure().expect("a failure").name, "validity");
 }
 
 #[test]
