@@ -209,6 +209,24 @@ async fn only_the_clients_of_the_model_may_predict() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_nobody_issued_can_be_on_the_list() {
+    let key = KeyPair::generate().expect("a key");
+    let certificate = CertificateParams::new(vec![])
+        .expect("parameters")
+        .self_signed(&key)
+        .expect("a certificate");
+    let deployment = Deployment::new(json!({"mode": "list", "pem": [certificate.pem()]})).await;
+    let server = deployment.start().await;
+    let private = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let client = deployment.client(Some((certificate.der().clone(), private)));
+    assert_eq!(predict_rest(&server, &client).await, StatusCode::OK);
+    assert_eq!(
+        predict_rest(&server, &deployment.client(None)).await,
+        StatusCode::FORBIDDEN
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_are_the_digests_of_the_manifest() {
     let deployment = Deployment::new(json!({"mode": "anyone"})).await;
     let server = deployment.start().await;
