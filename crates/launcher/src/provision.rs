@@ -227,3 +227,44 @@ fn write_error(path: &str, what: &'static str, source: io::Error) -> ProvisionEr
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> Namespace {
+        Namespace::Shared {
+            reason: "no right".to_owned(),
+        }
+    }
+
+    #[test]
+    fn without_the_right_to_mount_the_place_must_lie_in_memory() {
+        let error = Provisioner::prepare("/proc/sys", shared()).expect_err("no memory");
+        assert_eq!(error.code(), "launcher.not_in_memory");
+        assert!(error.to_string().contains("mount a tmpfs"), "{error}");
+    }
+
+    #[test]
+    #[ignore = "needs /dev/shm in memory"]
+    fn what_is_placed_is_wiped_in_the_end() {
+        let folder = tempfile::TempDir::new_in("/dev/shm").expect("folder");
+        let path = folder.path().join("provision");
+        let directory = path.to_str().expect("plain");
+        let mut provisioner = Provisioner::prepare(directory, shared()).expect("in memory");
+        let secret = SecretBytes::new(b"secret".to_vec());
+        provisioner
+            .provide(&format!("{directory}/keys/a"), &secret)
+            .expect("provide");
+        provisioner
+            .provide(&format!("{}/elsewhere/b", folder.path().display()), &secret)
+            .expect("provide");
+        assert_eq!(std::fs::read(path.join("keys/a")).expect("read"), b"secret");
+        assert_eq!(
+            std::fs::read(folder.path().join("elsewhere/b")).expect("read"),
+            b"secret"
+        );
+        drop(provisioner);
+        assert!(!path.join("keys/a").exists() && !folder.path().join("elsewhere/b").exists());
+    }
+}

@@ -1,6 +1,6 @@
 //! A15: a new certificate at half the life of the old one, on a new connection, with new evidence and a new key.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use strongroom_api::marble::{MarbleClient, RenewRequest};
@@ -8,10 +8,10 @@ use strongroom_crypto::random::{Random, SystemRandom};
 use strongroom_crypto::time::UnixTime;
 use strongroom_crypto::x509::Certificate;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::backoff::{Backoff, jitter};
-use crate::caller::{Caller, Failure, Waiting, is_transient, status_text, timed};
+use crate::caller::{Caller, Failure, Waiting, chain, is_transient, status_text, timed};
 use crate::credentials::{Asked, Credentials, Returned};
 use crate::error::{LaunchError, RENEWAL};
 use crate::identity::ClientIdentity;
@@ -20,7 +20,7 @@ use crate::provision::Provisioner;
 /// Renews for as long as the coordinator agrees. Returns why it ended: the workload has to drain then.
 pub async fn renew_while_allowed(
     caller: &Caller,
-    provisioner: &Arc<Mutex<Provisioner>>,
+    provisioner: &Mutex<Provisioner>,
     first: &Certificate,
 ) -> LaunchError {
     let mut leaf = first.clone();
@@ -39,22 +39,22 @@ pub async fn renew_while_allowed(
 /// One renewal: attempts until it succeeds, is refused, or the certificate ends.
 async fn renew(
     caller: &Caller,
-    provisioner: &Arc<Mutex<Provisioner>>,
+    provisioner: &Mutex<Provisioner>,
     expiry: Instant,
 ) -> Result<Certificate, LaunchError> {
     let mut backoff = Backoff::new();
     loop {
-        match tokio::time::timeout_at(expiry, attempt(caller)).await {
-            Ok(Ok(credentials)) => {
-                provisioner
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .provide_identity(&credentials)?;
-                tracing::info!(not_after = %credentials.leaf().not_after(), "certificate renewed");
-                return Ok(credentials.leaf().clone());
+        match tokio::time::timeout_at(expiry, attempt(caller, provisioner)).await {
+            Ok(Ok(leaf)) => {
+                tracing::info!(not_after = %leaf.not_after(), "certificate renewed");
+                return Ok(leaf);
             }
-            Ok(Err(Failure::Final(error))) if !is_platform_trouble(&error) => return Err(error),
-            Ok(Err(Failure::Final(error))) => tracing::warn!(error = error.to_string(), "cannot renew yet"),
+            Ok(Err(Failure::Final(refused @ LaunchError::Refused { .. }))) => return Err(refused),
+            // Whoever else answers, or whatever fails here, is not the coordinator's refusal: somebody in the network
+            // must not be able to end the program by answering in its place.
+            Ok(Err(Failure::Final(error))) => {
+                tracing::warn!(code = error.code(), error = chain(&error), "cannot renew yet");
+            }
             Ok(Err(Failure::Wait(waiting))) => {
                 tracing::warn!(whom = waiting.whom, what = waiting.what, "cannot renew yet");
             }
@@ -70,7 +70,7 @@ async fn renew(
     }
 }
 
-async fn attempt(caller: &Caller) -> Result<Credentials, Failure> {
+async fn attempt(caller: &Caller, provisioner: &Mutex<Provisioner>) -> Result<Certificate, Failure> {
     let identity = ClientIdentity::create(&caller.names, (caller.now)(), &SystemRandom)?;
     let attested = caller.attest(&identity).await?;
     let request = RenewRequest {
@@ -92,24 +92,25 @@ async fn attempt(caller: &Caller) -> Result<Credentials, Failure> {
         verified_root: attested.root.as_ref(),
         now: (caller.now)(),
     };
-    Ok(Credentials::check(returned, identity.key, asked)?)
+    let credentials = Credentials::check(returned, identity.key, asked)?;
+    provisioner
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .provide_identity(&credentials)?;
+    Ok(credentials.leaf().clone())
 }
 
+/// Only that this workload may not be renewed is a refusal. A coordinator that restarts, waits to be recovered or fails
+/// is as if it did not answer.
 fn refusal(status: Status) -> Failure {
     let message = status_text(&status);
-    // A coordinator that restarts, or waits to be recovered, has not refused: that it answers so is as if it did not.
-    if is_transient(status.code(), &status) || status.code() == tonic::Code::FailedPrecondition {
-        return Failure::Wait(Waiting::unreachable(message));
+    if status.code() == Code::PermissionDenied && !is_transient(status.code(), &status) {
+        return Failure::Final(LaunchError::Refused {
+            what: RENEWAL,
+            message,
+        });
     }
-    Failure::Final(LaunchError::Refused {
-        what: RENEWAL,
-        message,
-    })
-}
-
-/// The own platform not answering is nobody's refusal.
-fn is_platform_trouble(error: &LaunchError) -> bool {
-    matches!(error, LaunchError::Attester(_))
+    Failure::Wait(Waiting::unreachable(message))
 }
 
 /// When to renew, and until when.

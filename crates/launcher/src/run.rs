@@ -104,7 +104,7 @@ pub async fn run(
     tracing::info!(uuid = caller.uuid, not_after = %activated.credentials.leaf().not_after(), "activated");
     let first = activated.credentials.leaf().clone();
     let (child, provisioner) = start(&workload, activated, namespace)?;
-    let provisioner = Arc::new(Mutex::new(provisioner));
+    let provisioner = Mutex::new(provisioner);
     if let Some(path) = &config.ready_file {
         let ready = Ready {
             process: child.process().as_raw_nonzero().get(),

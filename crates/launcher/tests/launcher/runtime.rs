@@ -96,6 +96,21 @@ async fn a_refused_renewal_ends_the_program_and_takes_its_keys() {
 }
 
 #[tokio::test]
+async fn an_impostor_at_renewal_is_no_refusal_but_the_certificate_ends() {
+    let script = Script {
+        leaf_seconds: 4,
+        ..Script::default()
+    };
+    let mut fixture = Fixture::shell("while :; do sleep 0.1; done", script).await;
+    let child = fixture.start();
+    fixture.ready().await;
+    fixture.coordinator.change(|script| script.relayed = true);
+    let ended = end(child).await;
+    ended.expect(107, "launcher.certificate_expired");
+    assert!(ended.log.contains("evidence.binding"), "{}", ended.log);
+}
+
+#[tokio::test]
 async fn the_stage_is_nothing_to_start() {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_strongroom-launcher"))
         .args(["@strongroom-stage", "1", "name"])
