@@ -145,8 +145,9 @@ pub async fn copy(from: &str, to: &str) -> Result<u64, Error> {
         source,
     };
     let mut spool = tempfile::NamedTempFile::new().map_err(write)?;
+    // One byte and not none: a store has no range of no bytes to answer with.
     let (_, length) = source
-        .tail(0)
+        .tail(1)
         .await
         .map_err(strongroom_bundle::BundleError::from)?;
     let mut done = 0;
