@@ -75,7 +75,7 @@ impl Failure {
             return;
         }
         if let Some(report) = &self.report {
-            output.error_line(Style::Note, "checks", &format!("\n{report}"));
+            output.error_text(report);
         }
         output.error_line(Style::Bad, &format!("error[{}]", self.code), &self.message);
         if let Some(hint) = &self.hint {

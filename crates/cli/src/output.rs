@@ -86,6 +86,12 @@ impl Output {
         let _ = writeln!(std::io::stderr().lock(), "{label}: {text}");
     }
 
+    /// Lines on standard error, as they are.
+    pub(crate) fn error_text(self, text: &str) {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
     /// Puts colour on the words that decide.
     fn painted(self, text: &str) -> String {
         if !self.colour {

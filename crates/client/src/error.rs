@@ -230,7 +230,11 @@ impl Error {
             "channel.handshake" => {
                 "what answers may speak no TLS 1.3, or want a client certificate: --cert, --key"
             }
-            "channel.timeout" | "channel.lost" => "run the command again: a new connection is verified anew",
+            "channel.timeout" => "run the command again: a new connection is verified anew",
+            "channel.lost" => {
+                "run the command again: a new connection is verified anew; \
+                 a model server that lists its clients wants --cert and --key"
+            }
             "channel.certificate" | "channel.marble_type" | "channel.root_changed" => {
                 "the peer cannot prove that it is the one you verified; if the deployment was updated, \
                  verify it again and write a new trust file"

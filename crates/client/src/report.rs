@@ -25,6 +25,8 @@ pub struct DeploymentReport {
     pub evidence: Report,
     /// The coordinator's measurement.
     pub measurement: String,
+    /// Why the coordinator releases nothing though it is verified, such as `time.behind`; else nothing.
+    pub held: Option<String>,
     /// SHA-256 of the coordinator's root certificate.
     pub root: Digest32,
     /// SHA-256 of the root of the marbles' certificates.
@@ -155,6 +157,7 @@ impl DeploymentReport {
             simulated: trust.simulated(),
             evidence: coordinator.appraised().report().clone(),
             measurement: claims.measurement().to_string(),
+            held: coordinator.status().held.as_deref().map(crate::rest::sentence),
             root: sha256(trust.root().der()),
             marble_root: sha256(trust.marble_root().der()),
             manifest_digest: trust.manifest_digest(),

@@ -14,6 +14,9 @@ pub(crate) fn write(report: &DeploymentReport, f: &mut Formatter<'_>) -> Result 
     } else {
         writeln!(f, "  protection: {}", report.protection)?;
     }
+    if let Some(held) = &report.held {
+        writeln!(f, "  HELD: it releases nothing ({held})")?;
+    }
     writeln!(f, "  manifest    {}", report.manifest_digest)?;
     writeln!(f, "  coordinator {}", report.measurement)?;
     writeln!(f, "  root        {}", report.root)?;

@@ -341,6 +341,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_schema_lists_every_field() {
+        let schema = include_str!("../../../docs/schema/trust.v1.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let written: serde_json::Value = serde_json::from_str(&trust().to_json()).unwrap();
+        let mut required: Vec<_> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|f| f.as_str())
+            .collect();
+        required.sort_unstable();
+        let written: Vec<_> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut written = written;
+        written.sort_unstable();
+        assert_eq!(required, written);
+        assert_eq!(schema["properties"]["format"]["const"], TRUST_FORMAT);
+    }
+
+    #[test]
     fn each_change_is_said_in_words() {
         let pinned = trust();
         let other = trust();

@@ -17,7 +17,7 @@ use crate::trust::{Change, Trust};
 
 /// Entries asked for at once.
 const PAGE_ENTRIES: u64 = 1000;
-/// Longest log that is fetched whole.
+/// Most entries that are fetched by one command.
 const LOG_ENTRIES_MAX: usize = 1_000_000;
 
 /// The coordinator that a trust file pins. [`Coordinator::pinned`] is the only way to one.
@@ -122,6 +122,12 @@ impl PinnedCoordinator {
 /// Follows the log over a connection from a head that was seen to one that is claimed.
 pub(super) async fn follow(rest: &Rest, seen: LogHead, claimed: LogHead) -> Result<(), Error> {
     let mut follower = Follower::new(seen, claimed)?;
+    if claimed.size - seen.size > LOG_ENTRIES_MAX as u64 {
+        return Err(LogError::Form(format!(
+            "more than {LOG_ENTRIES_MAX} entries since it was verified"
+        ))
+        .into());
+    }
     while let Some(next) = follower.wanted() {
         let page = page(rest, next).await?;
         if page.entries.is_empty() {

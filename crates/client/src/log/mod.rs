@@ -3,8 +3,6 @@
 
 mod file;
 mod follower;
-#[cfg(test)]
-pub(crate) mod tests;
 
 use strongroom_api::coordinator::log::{Actor, Checkpoint, Entry, Head};
 use strongroom_crypto::chain::{LogHead, verify_checkpoint};
@@ -138,3 +136,6 @@ pub fn describe((entry, sequence): (&Entry, u64)) -> String {
         details.join(" ")
     ))
 }
+
+#[cfg(test)]
+mod tests;

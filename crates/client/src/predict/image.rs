@@ -12,13 +12,19 @@ use crate::error::Error;
 const DECODED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A decoded picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     width: usize,
     height: usize,
     channels: usize,
     /// Row by row, channels innermost, 0 (black) to 255.
     pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Image({}x{}, [REDACTED])", self.width, self.height)
+    }
 }
 
 impl Image {
@@ -204,9 +210,6 @@ mod tests {
             // The last chunk is the end mark; without what comes before it there is no picture.
             assert!(Image::from_png(&good[..cut]).is_err(), "{cut}");
         }
-        let huge = png::Encoder::new(&mut Vec::new(), u32::MAX, u32::MAX)
-            .write_header()
-            .is_err();
         let small = Image::from_png(&good).unwrap();
         let other = Image {
             width: 1,
@@ -219,6 +222,5 @@ mod tests {
             shape: None,
         };
         assert!(batch(&[small], "x", &integers).is_err());
-        let _ = huge;
     }
 }

@@ -9,6 +9,7 @@ mod signature;
 mod tensor;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -19,8 +20,8 @@ pub use self::signature::{Signature, TensorSpec};
 pub use self::tensor::Tensor;
 use crate::error::Error;
 
-/// What is asked.
-#[derive(Debug, Clone)]
+/// What is asked. `Debug` tells its kind and size: what somebody asks is nobody else's business.
+#[derive(Clone)]
 pub enum Input {
     /// A predict body as TensorFlow Serving takes it, `{"instances": …}` or `{"inputs": …}`, or the list of instances.
     Json(Value),
@@ -56,8 +57,18 @@ impl Input {
     }
 }
 
-/// What the model answers: each output by its name, nested lists with the rows outermost.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(_) => f.write_str("Json([REDACTED])"),
+            Self::Images(images) => write!(f, "Images({} × [REDACTED])", images.len()),
+            Self::Tensors(tensors) => f.debug_tuple("Tensors").field(tensors).finish(),
+        }
+    }
+}
+
+/// What the model answers: each output by its name, nested lists with the rows outermost. `Debug` keeps it to itself.
+#[derive(Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// Name of the model.
     pub model: String,
@@ -66,6 +77,17 @@ pub struct Prediction {
     pub version: Option<i64>,
     /// By name.
     pub outputs: BTreeMap<String, Value>,
+}
+
+impl fmt::Debug for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Prediction({}, {} outputs, [REDACTED])",
+            self.model,
+            self.outputs.len()
+        )
+    }
 }
 
 impl Prediction {
@@ -78,5 +100,30 @@ impl Prediction {
             .map(|output| output.as_array().map(Vec::len));
         let first = lengths.next()??;
         lengths.all(|length| length == Some(first)).then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_and_answered_is_never_printed() {
+        let tensor = Tensor::new(vec![1], vec![json!(4711)]).expect("one value");
+        let prediction = Prediction {
+            model: "digits".to_owned(),
+            version: None,
+            outputs: BTreeMap::from([("digit".to_owned(), json!([4711]))]),
+        };
+        let printed = [
+            format!("{:?}", Input::Json(json!([4711]))),
+            format!("{:?}", Input::Tensors(BTreeMap::from([("x".to_owned(), tensor)]))),
+            format!("{prediction:?}"),
+        ];
+        for text in printed {
+            assert!(!text.contains("4711"), "{text}");
+        }
     }
 }
