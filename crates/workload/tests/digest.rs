@@ -25,8 +25,14 @@ fn digest(draft: &Draft) -> String {
 #[test]
 fn known_answers() {
     let smallest = Draft::new(Measured::new("/a", sha256(b"")), DraftCoordinator::Unverified);
-    assert_eq!(digest(&smallest), "9c5c56e67f38288252b416a7f4409a2b4ae5cd143a9d1f2baefea32844052609");
-    assert_eq!(digest(&draft()), "677c2f56d358d0e71008de02c5e057f5b9951fb39578b25f32228b272bd3e496");
+    assert_eq!(
+        digest(&smallest),
+        "9c5c56e67f38288252b416a7f4409a2b4ae5cd143a9d1f2baefea32844052609"
+    );
+    assert_eq!(
+        digest(&draft()),
+        "677c2f56d358d0e71008de02c5e057f5b9951fb39578b25f32228b272bd3e496"
+    );
 }
 
 #[test]
