@@ -262,6 +262,22 @@ async fn our_servers_and_clients_never_resume() {
     }
 }
 
+#[test]
+fn our_servers_offer_nothing_to_resume() {
+    for settings in [MESH, REST] {
+        let config = server(&authority().identity(), settings);
+        assert_eq!(
+            (config.send_tls13_tickets, config.max_early_data_size),
+            (0, 0),
+            "{settings:?}"
+        );
+        assert!(
+            !config.session_storage.can_cache() && !config.ticketer.enabled(),
+            "{settings:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn nobody_there_and_no_address_are_told_apart() {
     let (listener, address) = listen().await;

@@ -6,7 +6,9 @@ use common::{Authority, BEGIN, END, authority, listen, marble_type, server};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::{CertificateError, Error};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use strongroom_crypto::issue::Template;
+use strongroom_crypto::issue::{self, Template, Usage};
+use strongroom_crypto::random::SystemRandom;
+use strongroom_crypto::sign::SigningKey;
 use strongroom_crypto::x509::Certificate;
 use strongroom_ratls::{
     Alpn, ClientCertificates, Identity, IdentityError, MarbleVerifier, PinnedRoot, ServerSettings, Target,
@@ -109,6 +111,54 @@ fn a_marble_needs_root_type_name_and_time() {
         NOW,
     );
     assert_eq!(along, Some("channel.certificate"));
+}
+
+/// A manifest may ask for a certificate secret that is an authority under the marble root. It names no marble.
+#[test]
+fn an_authority_below_the_marble_root_issues_no_marble() {
+    let root = authority();
+    let verifier = MarbleVerifier::new(&root.certificate, "inference").expect("a verifier");
+    let (certificate, key) = root.leaf(|template| {
+        template.common_name = "below".to_owned();
+        template.usage = Usage::Authority;
+    });
+    let below = Authority { key, certificate };
+    let subject = SigningKey::generate_p384();
+    let mut template = common::template(Usage::Leaf);
+    inference(&mut template);
+    let leaf = issue::Authority::new("below", &below.key)
+        .issue(&template, subject.spki_der(), &SystemRandom)
+        .expect("a leaf");
+    let found = refusal(&verifier, &leaf, &[&below.certificate], "inference.example", NOW);
+    assert_eq!(found, Some("channel.certificate"));
+}
+
+#[tokio::test]
+async fn a_marble_without_the_key_of_its_certificate_is_refused() {
+    let root = authority();
+    let (leaf, _) = root.leaf(inference);
+    let thief = authority().identity();
+    let stolen = vec![CertificateDer::from(leaf.der().to_vec())];
+    let forged = rustls::sign::CertifiedKey::new(stolen, std::sync::Arc::clone(&thief.certified_key().key));
+    let settings = ServerSettings {
+        versions: Versions::Tls13,
+        clients: ClientCertificates::None,
+        alpn: Alpn::Any,
+    };
+    let resolver = std::sync::Arc::new(common::Presents(std::sync::Arc::new(forged)));
+    let config = strongroom_ratls::server_config(resolver, settings).expect("usable");
+    let (listener, address) = listen().await;
+    let serving = tokio::spawn(async move { common::accept(&listener, &config).await.is_ok() });
+    let target = Target::new(&address, Alpn::Any)
+        .expect("an address")
+        .named("inference.example")
+        .expect("a name");
+    let verifier = MarbleVerifier::new(&root.certificate, "inference").expect("a verifier");
+    let refused = connect(&target, &Trust::Marble(verifier))
+        .await
+        .expect_err("stolen");
+    assert_eq!(refused.code(), "channel.certificate");
+    assert!(!serving.await.expect("served"));
 }
 
 #[test]
