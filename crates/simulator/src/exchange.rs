@@ -212,3 +212,38 @@ fn receive_from(stream: &UnixStream, pid: i32, buffer: &mut [u8]) -> io::Result<
         "another process wrote than the one that connected",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::Arc;
+
+    use strongroom_crypto::random::SystemRandom;
+    use strongroom_crypto::time::UnixTime;
+
+    use super::*;
+    use crate::{Config, Simulator};
+
+    #[tokio::test]
+    async fn a_caller_that_is_no_longer_there_gets_no_answer() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let simulator = Simulator::open(Config {
+            dir: folder.path().join("platform"),
+            socket: folder.path().join("socket"),
+            debug: false,
+            clock: || UnixTime(4_000_000_000),
+            random: Arc::new(SystemRandom),
+        });
+        let platform = simulator.expect("a simulator").platform;
+        let mut child = Command::new("sleep").arg("60").spawn().expect("a process");
+        let pid = i32::try_from(child.id()).expect("a pid");
+        let caller = Caller::measure(pid, &platform.measurements, platform.now()).expect("it runs");
+        assert!(answer(&platform, &caller, Operation::SealKey).is_ok());
+        child.kill().expect("own child");
+        child.wait().expect("own child");
+        let refused = answer(&platform, &caller, Operation::SealKey)
+            .err()
+            .expect("it is gone");
+        assert!(refused.contains("no longer the program"), "{refused}");
+    }
+}

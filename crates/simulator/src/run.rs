@@ -89,7 +89,7 @@ pub enum SimulatorError {
 pub struct Simulator {
     listener: UnixListener,
     socket: PathBuf,
-    platform: Arc<Platform>,
+    pub(crate) platform: Arc<Platform>,
 }
 
 /// What the exchanges share.

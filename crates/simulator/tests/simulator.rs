@@ -267,7 +267,10 @@ fn a_question_without_the_challenge_is_not_answered() {
     let simulator = Running::start();
     let mut stream = UnixStream::connect(simulator.socket()).expect("the simulator listens");
     probe::read_frame(&mut stream).expect("a hello");
-    let request = Request { challenge: Digest32([0; 32]), operation: Operation::SealKey };
+    let request = Request {
+        challenge: Digest32([0; 32]),
+        operation: Operation::SealKey,
+    };
     probe::write_frame(&mut stream, &request).expect("sent");
     let answer = serde_json::from_slice(&probe::read_frame(&mut stream).expect("an answer")).expect("JSON");
     assert!(matches!(answer, Response::Refused(sentence) if sentence.contains("challenge")));
