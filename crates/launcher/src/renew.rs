@@ -17,19 +17,28 @@ use crate::error::{LaunchError, RENEWAL};
 use crate::identity::ClientIdentity;
 use crate::provision::Provisioner;
 
+/// What the activation gave, for renewals to go on from.
+#[derive(Debug)]
+pub struct First {
+    /// The certificate that is renewed.
+    pub leaf: Certificate,
+    /// The deployment that it belongs to.
+    pub coordinator_root: Certificate,
+}
+
 /// Renews for as long as the coordinator agrees. Returns why it ended: the workload has to drain then.
 pub async fn renew_while_allowed(
     caller: &Caller,
     provisioner: &Mutex<Provisioner>,
-    first: &Certificate,
+    first: &First,
 ) -> LaunchError {
-    let mut leaf = first.clone();
+    let mut leaf = first.leaf.clone();
     loop {
         let schedule = Schedule::of(&leaf, (caller.now)(), &SystemRandom);
         // The monotonic clock decides from here on: the host can set the other one.
         let started = Instant::now();
         tokio::time::sleep(schedule.renew_in).await;
-        leaf = match renew(caller, provisioner, started + schedule.expires_in).await {
+        leaf = match renew(caller, provisioner, first, started + schedule.expires_in).await {
             Ok(renewed) => renewed,
             Err(ended) => return ended,
         };
@@ -40,11 +49,12 @@ pub async fn renew_while_allowed(
 async fn renew(
     caller: &Caller,
     provisioner: &Mutex<Provisioner>,
+    first: &First,
     expiry: Instant,
 ) -> Result<Certificate, LaunchError> {
     let mut backoff = Backoff::new();
     loop {
-        match tokio::time::timeout_at(expiry, attempt(caller, provisioner)).await {
+        match tokio::time::timeout_at(expiry, attempt(caller, provisioner, first)).await {
             Ok(Ok(leaf)) => {
                 tracing::info!(not_after = %leaf.not_after(), "certificate renewed");
                 return Ok(leaf);
@@ -70,9 +80,22 @@ async fn renew(
     }
 }
 
-async fn attempt(caller: &Caller, provisioner: &Mutex<Provisioner>) -> Result<Certificate, Failure> {
+async fn attempt(
+    caller: &Caller,
+    provisioner: &Mutex<Provisioner>,
+    first: &First,
+) -> Result<Certificate, Failure> {
     let identity = ClientIdentity::create(&caller.names, (caller.now)(), &SystemRandom)?;
     let attested = caller.attest(&identity).await?;
+    // The expectation names a program, and the same program may serve another deployment: an answer from there, be it a
+    // certificate or a refusal, is none of the deployment that this workload's secrets came from.
+    if attested.root.as_ref().is_some_and(|root| *root != first.coordinator_root) {
+        return Err(Failure::Wait(Waiting {
+            whom: "the coordinator of this deployment",
+            what: "another deployment's coordinator answers at its address".to_owned(),
+            pause_max: PAUSE_MAX,
+        }));
+    }
     let request = RenewRequest {
         evidence: attested.evidence,
         csr: identity.request,

@@ -22,7 +22,7 @@ use crate::measure::{Workload, measure};
 use crate::namespace::{self, Namespace};
 use crate::parameters::plan;
 use crate::provision::Provisioner;
-use crate::renew::renew_while_allowed;
+use crate::renew::{First, renew_while_allowed};
 
 /// How the process ends: with the program's exit code, or with 128 and the number of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,10 @@ pub async fn run(
         }
     };
     tracing::info!(uuid = caller.uuid, not_after = %activated.credentials.leaf().not_after(), "activated");
-    let first = activated.credentials.leaf().clone();
+    let first = First {
+        leaf: activated.credentials.leaf().clone(),
+        coordinator_root: activated.credentials.coordinator_root().clone(),
+    };
     let (child, provisioner) = start(&workload, activated, namespace)?;
     let provisioner = Mutex::new(provisioner);
     if let Some(path) = &config.ready_file {

@@ -110,6 +110,25 @@ async fn an_impostor_at_renewal_is_no_refusal_but_the_certificate_ends() {
     assert!(ended.log.contains("evidence.binding"), "{}", ended.log);
 }
 
+/// The same program in another deployment gives good evidence; what it answers is still none of this one's.
+#[tokio::test]
+async fn another_deployments_refusal_is_none() {
+    let script = Script {
+        leaf_seconds: 4,
+        ..Script::default()
+    };
+    let mut fixture = Fixture::shell("while :; do sleep 0.1; done", script).await;
+    let child = fixture.start();
+    fixture.ready().await;
+    fixture.coordinator.change(|script| {
+        script.other_root = true;
+        script.renewals = Renewals::Refused;
+    });
+    let ended = end(child).await;
+    ended.expect(107, "launcher.certificate_expired");
+    assert!(ended.log.contains("another deployment"), "{}", ended.log);
+}
+
 #[tokio::test]
 async fn the_stage_is_nothing_to_start() {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_strongroom-launcher"))
