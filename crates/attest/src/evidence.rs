@@ -13,7 +13,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::claims::{Claims, Protection};
+use crate::claims::{Claims, Measurement, Protection};
 use crate::platform::{self, Platform};
 use crate::report::Report;
 use crate::verify::Context;
@@ -37,6 +37,8 @@ pub(crate) trait PlatformEvidence: fmt::Debug + Send + Sync {
     fn report_data(&self) -> &[u8; 64];
     /// What the platform protects from, were the evidence genuine: reports say it in words from their first line.
     fn protection(&self) -> Protection;
+    /// The measurement that the platform signed, as the evidence states it.
+    fn measurement(&self) -> Measurement;
     /// Steps 3 to 6 of [`crate::verify`]. Makes claims even when a check failed: the caller hands none on then.
     fn verify(&self, context: &Context<'_>, report: &mut Report) -> Option<Claims>;
 }
@@ -148,6 +150,13 @@ impl Evidence {
     #[must_use]
     pub fn report_data(&self) -> &[u8; 64] {
         self.inner.report_data()
+    }
+
+    /// The measurement, untrusted: what a program's own platform says to itself. Of anybody else it proves nothing:
+    /// there, [`crate::verify`] gives [`Claims`].
+    #[must_use]
+    pub fn stated_measurement(&self) -> Measurement {
+        self.inner.measurement()
     }
 
     pub(crate) fn inner(&self) -> &dyn PlatformEvidence {

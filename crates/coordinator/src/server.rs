@@ -106,7 +106,8 @@ impl Ports {
             let mut current = authority;
             while view.changed().await.is_ok() {
                 let next = view.borrow_and_update().authority.clone();
-                if !Arc::ptr_eq(&current, &next) && current.root() != next.root() {
+                let same = |old: &Certificate, new: &Certificate| old.der() == new.der();
+                if !same(current.root(), next.root()) || !same(current.marble_root(), next.marble_root()) {
                     client_tls.replace(self::client_tls(&next)?);
                     mesh_tls.replace(self::mesh_tls(&next)?);
                 }

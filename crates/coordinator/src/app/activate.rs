@@ -57,6 +57,7 @@ impl Coordinator {
         request: &MarbleRequest,
     ) -> Result<Parameters, MarbleFailure> {
         for _ in 0..ATTEMPTS_MAX {
+            let _turn = self.marble_slots.turn().await.map_err(MarbleFailure::busy)?;
             let view = self.view();
             view.running()?;
             view.check_time(self.now())?;

@@ -27,6 +27,7 @@ pub mod render;
 pub mod renew;
 pub mod session;
 pub mod set_manifest;
+pub mod slots;
 pub mod status;
 pub mod ttls;
 pub mod update_log;
@@ -34,6 +35,12 @@ pub mod write_secrets;
 
 pub use asker::Asker;
 pub use failure::Failure;
+use slots::Slots;
+
+/// Most pieces of our own evidence that are collected at once: platforms are slow.
+pub const EVIDENCE_CONCURRENT_MAX: usize = 16;
+/// Most activations and renewals that are verified at once.
+pub const MARBLES_CONCURRENT_MAX: usize = 64;
 
 /// What the coordinator is made of.
 pub struct Parts {
@@ -61,6 +68,8 @@ pub struct Coordinator {
     refusals: Refusals,
     quote: Mutex<Option<quote::Cached>>,
     recovery_key: Mutex<Option<Arc<recover::Ephemeral>>>,
+    evidence_slots: Slots,
+    marble_slots: Slots,
 }
 
 impl Coordinator {
@@ -88,6 +97,8 @@ impl Coordinator {
         let writer = crate::writer::open(tools).await?;
         let refusals = Refusals::new((clock)().ms);
         let (quote, recovery_key) = (Mutex::default(), Mutex::default());
+        let evidence_slots = Slots::new(EVIDENCE_CONCURRENT_MAX);
+        let marble_slots = Slots::new(MARBLES_CONCURRENT_MAX);
         Ok(Arc::new(Self {
             writer,
             store,
@@ -97,6 +108,8 @@ impl Coordinator {
             refusals,
             quote,
             recovery_key,
+            evidence_slots,
+            marble_slots,
         }))
     }
 

@@ -69,6 +69,7 @@ impl Coordinator {
         &self,
         report_data: &[u8; 64],
     ) -> Result<strongroom_attest::Evidence, Failure> {
+        let _turn = self.evidence_slots.turn().await?;
         self.attester.evidence(report_data, None).await.map_err(|error| {
             tracing::error!(
                 code = error.code(),

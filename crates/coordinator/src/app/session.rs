@@ -86,6 +86,11 @@ impl MarbleFailure {
         Self::denied(code, format!("invalid quote: {why}"))
     }
 
+    pub(super) fn busy(failure: super::Failure) -> Self {
+        let message = format!("{} [{}]", failure.message, failure.code);
+        Self::new(failure.code.as_str(), MarbleFailureKind::Busy, message)
+    }
+
     pub(super) fn internal(why: impl Into<String>) -> Self {
         Self::new("internal", MarbleFailureKind::Internal, why)
     }

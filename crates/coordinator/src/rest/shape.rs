@@ -110,11 +110,7 @@ fn fail(status: StatusCode, message: &str) -> Response {
     envelope(status, JSON, &Envelope::<()>::fail(message.to_owned()))
 }
 
-fn envelope<T: Serialize>(
-    status: StatusCode,
-    content_type: &'static str,
-    envelope: &T,
-) -> Response {
+fn envelope<T: Serialize>(status: StatusCode, content_type: &'static str, envelope: &T) -> Response {
     let mut body = go_json::to_vec(envelope).expect("answers serialise");
     body.push(b'\n');
     answer(status, content_type, body)

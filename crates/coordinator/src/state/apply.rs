@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_crypto::time::UnixTime;
 
 use super::TIME_STEP_SECONDS_MAX;
-use super::deployment::{Deployment, Held, LeafHeld, Leaves};
+use super::deployment::{Deployment, Held, Leaves};
 use super::event::{Event, Fact, Issued};
 use super::phase::{Fresh, Phase, Running};
 
@@ -123,9 +123,6 @@ impl Deployment {
 }
 
 fn remember(leaves: &mut Leaves, issued: &Issued, fact: &Fact) {
-    let leaf = LeafHeld {
-        marble_type: issued.marble_type.clone(),
-        not_after: issued.not_after,
-    };
-    leaves.remember(&issued.uuid, leaf, UnixTime(fact.time_ms / 1000));
+    let now = UnixTime(fact.time_ms / 1000);
+    leaves.remember(&issued.uuid, &issued.marble_type, UnixTime(issued.not_after), now);
 }

@@ -20,6 +20,8 @@ pub struct Deployment {
     pub id: DeploymentId,
     /// The platform that it lives on. One that is SIMULATED stays so, one that is not never becomes it.
     pub sealed_by: SealedBy,
+    /// Measurement of the coordinator that has this state, in hex.
+    pub measurement: String,
     /// Rises with each recovery.
     pub epoch: u64,
     /// Rises with each manifest; 0 before the first.
@@ -60,17 +62,20 @@ pub struct InForce {
     pub signature: Vec<u8>,
 }
 
-/// Certificates that are valid now, by UUID: who may renew. Certificates that ended are forgotten, so this is bounded by
+/// Certificates that are valid now, by UUID and type: who may renew. Certificates that ended are forgotten, so this is bounded by
 /// the activations of one certificate's lifetime.
 #[derive(Clone, Debug, Default)]
 pub struct Leaves(pub BTreeMap<String, LeafHeld>);
+
+/// UUIDs are hexadecimal digits and hyphens, so the two parts cannot run into each other.
+fn leaf_name(uuid: &str, marble_type: &str) -> String {
+    format!("{uuid} {marble_type}")
+}
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeafHeld {
-    /// The type for which it was issued.
-    pub marble_type: String,
     /// Its last second.
     pub not_after: u64,
 }
@@ -101,19 +106,23 @@ impl Deployment {
 
 impl Leaves {
     /// Remembers a certificate, and forgets those that ended before `now`.
-    pub fn remember(&mut self, uuid: &str, leaf: LeafHeld, now: UnixTime) {
+    pub fn remember(&mut self, uuid: &str, marble_type: &str, not_after: UnixTime, now: UnixTime) {
         // Forgetting looks at all of them, so it is done now and then only.
         if self.0.len() >= FORGET_AT && self.0.len().is_power_of_two() {
             self.0.retain(|_, held| held.not_after >= now.0);
         }
-        self.0.insert(uuid.to_owned(), leaf);
+        self.0.insert(
+            leaf_name(uuid, marble_type),
+            LeafHeld {
+                not_after: not_after.0,
+            },
+        );
     }
 
     /// Whether a marble of this type holds a certificate that is valid at `now`.
     pub fn valid(&self, uuid: &str, marble_type: &MarbleType, now: UnixTime) -> bool {
-        self.0
-            .get(uuid)
-            .is_some_and(|held| held.marble_type == marble_type.as_str() && held.not_after >= now.0)
+        let held = self.0.get(&leaf_name(uuid, marble_type.as_str()));
+        held.is_some_and(|held| held.not_after >= now.0)
     }
 }
 

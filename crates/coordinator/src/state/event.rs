@@ -165,6 +165,7 @@ impl Event {
             Self::Founded(deployment) | Self::Recovered(deployment) => vec![
                 ("platform", deployment.sealed_by.platform.clone()),
                 ("simulated", deployment.sealed_by.simulated.to_string()),
+                ("measurement", deployment.measurement.clone()),
                 ("root", sha256(deployment.authority.root().der()).to_string()),
             ],
             Self::ManifestSet { manifest, .. } => vec![("manifest", manifest.digest().to_string())],

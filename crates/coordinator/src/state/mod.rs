@@ -10,6 +10,8 @@ pub mod event;
 pub mod persist;
 pub mod phase;
 pub mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use command::Command;
 pub(crate) use decide::check_time;

@@ -51,6 +51,7 @@ pub fn encode(phase: &Phase, guard: &GuardKey, random: &dyn Random) -> Option<Ze
         format: FORMAT.to_owned(),
         deployment: Base64(deployment.id.to_vec()),
         sealed_by: deployment.sealed_by.clone(),
+        measurement: deployment.measurement.clone(),
         epoch: deployment.epoch,
         revision: deployment.revision,
         authority: StoredAuthority::of(&deployment.authority),
@@ -109,6 +110,7 @@ pub fn decode(bytes: &[u8], guard: Guard<'_>) -> Result<Phase, Unreadable> {
     let deployment = Deployment {
         id,
         sealed_by: stored.sealed_by,
+        measurement: stored.measurement,
         epoch: stored.epoch,
         revision: stored.revision,
         authority: Arc::new(stored.authority.read()?),
@@ -132,6 +134,7 @@ struct Stored {
     format: String,
     deployment: Base64,
     sealed_by: SealedBy,
+    measurement: String,
     epoch: u64,
     revision: u64,
     authority: StoredAuthority,

@@ -26,6 +26,8 @@ pub(super) struct Core {
     /// This machine.
     pub(super) sealed_by: SealedBy,
     pub(super) seal_key: SealKey,
+    /// Own measurement, in hex.
+    pub(super) measurement: String,
     /// Keys of the state, where it is open.
     pub(super) keys: Option<Keys>,
     /// Identity while the state is sealed.

@@ -18,6 +18,8 @@ mod core;
 mod group;
 mod open;
 mod recover;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use open::{OpenError, open};

@@ -77,10 +77,16 @@ pub async fn open(tools: Tools) -> Result<WriterHandle, OpenError> {
         simulated,
     };
     let seal_key = tools.attester.seal_key(SealPolicy::Measurement).await?;
+    let own = tools.attester.evidence(&[0; 64], None).await?;
+    let own = Own {
+        sealed_by,
+        seal_key,
+        measurement: own.stated_measurement().to_string(),
+    };
     let mut core = if loaded.size == 0 && loaded.snapshot.is_none() {
-        found(tools, sealed_by, seal_key).await?
+        found(tools, own).await?
     } else {
-        go_on(tools, sealed_by, seal_key, loaded).await?
+        go_on(tools, own, loaded).await?
     };
     if !matches!(core.phase, Phase::Recovery(_) | Phase::RolledBack(_)) {
         core.start().await?;
@@ -99,7 +105,19 @@ pub async fn open(tools: Tools) -> Result<WriterHandle, OpenError> {
     Ok(WriterHandle { queue, view, ended })
 }
 
-async fn found(tools: Tools, sealed_by: SealedBy, seal_key: SealKey) -> Result<Core, OpenError> {
+/// What the platform says of this machine and this program.
+struct Own {
+    sealed_by: SealedBy,
+    seal_key: SealKey,
+    measurement: String,
+}
+
+async fn found(tools: Tools, own: Own) -> Result<Core, OpenError> {
+    let Own {
+        sealed_by,
+        seal_key,
+        measurement,
+    } = own;
     let random = tools.random.clone();
     let now = (tools.clock)().unix();
     let id = random::array(&*random);
@@ -111,6 +129,7 @@ async fn found(tools: Tools, sealed_by: SealedBy, seal_key: SealKey) -> Result<C
     let deployment = Deployment {
         id,
         sealed_by: sealed_by.clone(),
+        measurement: measurement.clone(),
         epoch: 0,
         revision: 0,
         authority: Arc::new(authority),
@@ -129,6 +148,7 @@ async fn found(tools: Tools, sealed_by: SealedBy, seal_key: SealKey) -> Result<C
         id,
         sealed_by,
         seal_key,
+        measurement,
         keys: Some(keys),
         temporary: None,
         checkpoint: None,
@@ -143,12 +163,12 @@ async fn found(tools: Tools, sealed_by: SealedBy, seal_key: SealKey) -> Result<C
     Ok(core)
 }
 
-async fn go_on(
-    tools: Tools,
-    sealed_by: SealedBy,
-    seal_key: SealKey,
-    loaded: Loaded,
-) -> Result<Core, OpenError> {
+async fn go_on(tools: Tools, own: Own, loaded: Loaded) -> Result<Core, OpenError> {
+    let Own {
+        sealed_by,
+        seal_key,
+        measurement,
+    } = own;
     let keys = loaded
         .keys
         .as_deref()
@@ -178,6 +198,7 @@ async fn go_on(
         id,
         sealed_by,
         seal_key,
+        measurement,
         keys: None,
         temporary: None,
         checkpoint: None,

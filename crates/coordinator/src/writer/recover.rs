@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use strongroom_api::coordinator::log::Actor;
+use strongroom_attest::reference::verify_against;
+use strongroom_attest::{Binding, Endorsements};
 use strongroom_crypto::secret::GuardKey;
 
 use super::Job;
@@ -66,6 +68,7 @@ impl Core {
             Refusal::Recovery("the state that belongs to this recovery secret cannot be opened")
         })?;
         check_signature(&phase, recover)?;
+        self.check_measurement(&phase).await?;
         let keys = Keys {
             barrier,
             guard: GuardKey::generate(&*random),
@@ -79,7 +82,7 @@ impl Core {
                 tracing::error!(code = error.code(), %error, "the platform's counter cannot be read");
                 Refusal::Recovery("the platform's counter cannot be read")
             })?;
-        self.phase = begin_epoch(phase, &self.sealed_by, counter)?;
+        self.phase = begin_epoch(phase, &self.sealed_by, &self.measurement, counter)?;
         self.keys = Some(keys);
         self.temporary = None;
         let mut staged = self.staged();
@@ -97,6 +100,48 @@ impl Core {
         open_state(barrier, Guard::Lost, &loaded, &log)
     }
 }
+
+impl Core {
+    /// The manifest says which coordinators may take the state over; where it says nothing, only the same build.
+    async fn check_measurement(&self, phase: &Phase) -> Result<(), Refusal> {
+        let same = phase
+            .deployment()
+            .is_some_and(|deployment| deployment.measurement == self.measurement);
+        let Some(manifest) = phase.manifest().filter(|_| !same) else {
+            return if same {
+                Ok(())
+            } else {
+                Err(Refusal::Recovery(OTHER_BUILD))
+            };
+        };
+        let manifest = &manifest.manifest;
+        let listed = manifest
+            .coordinator()
+            .packages
+            .iter()
+            .filter_map(|name| manifest.packages().get(name));
+        let entries: Vec<_> = listed.map(|package| package.reference_values().clone()).collect();
+        // Our own evidence, bound to bytes of our own, seen by nobody else.
+        let binding = Binding::User(self.id.to_vec());
+        let evidence = self
+            .tools
+            .attester
+            .evidence(&binding.report_data(), None)
+            .await
+            .map_err(|error| {
+                tracing::error!(code = error.code(), %error, "no evidence of ourselves");
+                Refusal::Recovery("the platform could not make evidence")
+            })?;
+        let now = (self.tools.clock)().unix();
+        let appraised = verify_against(&entries, &evidence, &Endorsements::none(), &binding, now);
+        appraised.map(|_| ()).map_err(|error| {
+            tracing::error!(code = error.code().as_str(), %error, "the manifest does not let this coordinator take over");
+            Refusal::Recovery(OTHER_BUILD)
+        })
+    }
+}
+
+const OTHER_BUILD: &str = "the manifest does not let this coordinator take over: its `Coordinator` section names the packages that may";
 
 /// The secret alone opens the state, but only its holder's signature lets it go on.
 fn check_signature(phase: &Phase, recover: &Recover) -> Result<(), Refusal> {
@@ -122,6 +167,7 @@ fn check_signature(phase: &Phase, recover: &Recover) -> Result<(), Refusal> {
 fn begin_epoch(
     phase: Phase,
     sealed_by: &crate::store::keyfile::SealedBy,
+    measurement: &str,
     counter: u64,
 ) -> Result<Phase, Refusal> {
     let mut phase = phase;
@@ -133,5 +179,6 @@ fn begin_epoch(
     deployment.epoch += 1;
     deployment.counter = counter;
     deployment.sealed_by = sealed_by.clone();
+    deployment.measurement = measurement.to_owned();
     Ok(phase)
 }

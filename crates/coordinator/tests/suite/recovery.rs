@@ -16,9 +16,12 @@ struct Sealed {
 
 /// A deployment with one recovery key and all secrets set, stopped.
 async fn sealed() -> (Sealed, std::path::PathBuf) {
+    sealed_with(|_| {}).await
+}
+
+async fn sealed_with(change: impl FnOnce(&mut Value)) -> (Sealed, std::path::PathBuf) {
     let (private, public) = RecoveryPrivateKey::generate_pem().expect("a key");
     let key = RecoveryPrivateKey::from_pem(&private).expect("a key");
-    let mut answer = None;
     let machine = Machine::new(1);
     let folder = tempfile::tempdir().expect("a folder");
     let (owner, other) = (
@@ -28,10 +31,10 @@ async fn sealed() -> (Sealed, std::path::PathBuf) {
     let running = start(&machine, &folder.path().join("state")).await;
     let mut manifest = crate::fixture::manifest(&machine, &owner, &other);
     manifest["RecoveryKeys"] = json!({"rk": public});
+    change(&mut manifest);
     let raw = manifest.to_string();
     let body = json!({"manifest": base64(raw.as_bytes())}).to_string();
-    answer.replace(running.ask(None, "POST", "/api/v2/manifest", body).await);
-    let answer = answer.expect("set").json();
+    let answer = running.ask(None, "POST", "/api/v2/manifest", body).await.json();
     let encrypted = unbase64(
         answer["data"]["RecoverySecrets"]["rk"]
             .as_str()
@@ -164,8 +167,10 @@ async fn refuses_a_wrong_secret_a_wrong_signature_and_other_phases() {
     } = deployed;
     running.stop().await;
 
-    // Another build on the same machine has another seal key too.
-    let running = start_program(&machine, "another build", &path).await;
+    // Another machine: the same build with another seal key.
+    drop(machine);
+    let machine = Machine::new(3);
+    let running = start(&machine, &path).await;
     let (status, _) = recover(&running, &[0; 32], &signature).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "a wrong secret");
     let (status, answer) = recover(&running, &secret, b"no signature").await;
@@ -202,6 +207,49 @@ async fn refuses_a_wrong_secret_a_wrong_signature_and_other_phases() {
         StatusCode::OK,
         "the right one still works"
     );
+}
+
+#[tokio::test]
+async fn another_build_takes_over_only_where_the_manifest_names_it() {
+    let new_build = |machine: &Machine| {
+        json!({
+            "Platform": "software",
+            "Roots": [machine.root_pem()],
+            "Measurements": [strongroom_crypto::digest::sha256(b"new build").to_string()],
+            "Protection": ["simulated"],
+        })
+    };
+    for named in [false, true] {
+        let elsewhere = Machine::new(2);
+        let (sealed, path) = sealed_with(|manifest| {
+            if named {
+                manifest["Packages"]["next"] = new_build(&elsewhere);
+                manifest["Coordinator"] = json!({"Packages": ["next"]});
+            }
+        })
+        .await;
+        let Deployed {
+            running,
+            folder: _folder,
+            ..
+        } = sealed.deployed;
+        running.stop().await;
+        let signature = sealed.key.sign_pkcs1_sha256(&sealed.secret).expect("signs");
+        let running = start_program(&elsewhere, "new build", &path).await;
+        let (status, answer) = recover(&running, &sealed.secret, &signature).await;
+        if named {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        } else {
+            assert!(
+                answer["message"]
+                    .as_str()
+                    .expect("text")
+                    .contains("does not let this coordinator"),
+                "{answer}"
+            );
+            assert_eq!(running.get("/api/v3/status").await.json()["phase"], "recovery");
+        }
+    }
 }
 
 #[tokio::test]

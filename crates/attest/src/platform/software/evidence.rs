@@ -11,7 +11,7 @@ use strongroom_crypto::sign::VerifyingKey;
 use strongroom_crypto::time::UnixTime;
 use strongroom_crypto::x509::Certificate;
 
-use crate::claims::{Claims, Protection};
+use crate::claims::{Claims, Measurement, Protection};
 use crate::evidence::{ParseError, PlatformEvidence};
 use crate::platform::Platform;
 use crate::report::Report;
@@ -153,6 +153,10 @@ impl PlatformEvidence for SoftwareEvidence {
 
     fn protection(&self) -> Protection {
         Protection::Simulated
+    }
+
+    fn measurement(&self) -> Measurement {
+        self.statement.measurement.into()
     }
 
     fn verify(&self, context: &Context<'_>, report: &mut Report) -> Option<Claims> {

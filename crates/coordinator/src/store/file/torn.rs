@@ -89,7 +89,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The last batch is written and cut at every byte: all batches before it are there, it is there whole or not at all,
     /// and the log goes on.
@@ -121,6 +121,11 @@ proptest! {
             fs::remove_dir_all(torn).expect("removes");
         }
     }
+}
+
+proptest! {
+    // Each case is some thousand openings, each with its syncs.
+    #![proptest_config(ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A batch with its snapshot, stopped between any two of its steps and inside each: it is there or not, as its
     /// snapshot is.
