@@ -38,7 +38,7 @@ pub struct Arguments {
     #[arg(long, env = "EDG_STARTUP_MANIFEST")]
     startup_manifest: Option<PathBuf>,
     /// The trusted execution environment: leave it out to use this machine's hardware, or say `software` (SIMULATED)
-    #[arg(long)]
+    #[arg(long, env = "STRONGROOM_TEE")]
     tee: Option<String>,
     /// Socket of the simulator, with `--tee software`
     #[arg(long, env = TeeChoice::SOCKET_VARIABLE)]
@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long)]
     ready_file: Option<PathBuf>,
     /// Log format: json or text
-    #[arg(long, default_value = "json")]
+    #[arg(long, env = "EDG_LOG_FORMAT", default_value = "json")]
     log_format: LogFormat,
 }
 
