@@ -144,6 +144,7 @@ fn client_tls(authority: &Authority) -> Result<ServerTls, TlsConfigError> {
         &authority.root_key,
         ClientCertificates::Optional,
         Alpn::Any,
+        Versions::Tls12And13,
     )
 }
 
@@ -154,6 +155,8 @@ fn mesh_tls(authority: &Authority) -> Result<ServerTls, TlsConfigError> {
         &authority.intermediate_key,
         ClientCertificates::Required,
         Alpn::Http2,
+        // Every activation is bound to the connection by its exporter, which only this version gives without doubt.
+        Versions::Tls13,
     )
 }
 
@@ -162,12 +165,13 @@ fn tls(
     key: &SigningKey,
     clients: ClientCertificates,
     alpn: Alpn,
+    versions: Versions,
 ) -> Result<ServerTls, TlsConfigError> {
     let identity = Identity::new(std::slice::from_ref(certificate), key)?;
     let presented = identity.certificate().clone();
     let resolver = ReloadableIdentity::new(Arc::unwrap_or_clone(identity.certified_key()));
     let settings = ServerSettings {
-        versions: Versions::Tls12And13,
+        versions,
         clients,
         alpn,
     };

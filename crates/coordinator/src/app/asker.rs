@@ -64,6 +64,8 @@ impl Coordinator {
             // Without a manifest there are no users.
             Err(_) => return Err(unknown()),
         };
+        // A clock set back would bring expired certificates back to life.
+        view.check_time(self.now())?;
         let actor = manifest
             .manifest
             .authenticate(certificate, self.now().unix())

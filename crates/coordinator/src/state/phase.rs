@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_api::coordinator::phase as wire;
 
-use super::deployment::{Deployment, InForce, Leaves};
+use super::deployment::{Deployment, Held, InForce, Leaves};
 use crate::store::keyfile::KeyFile;
 
 /// Where a coordinator stands. Only [`Phase::Running`] can activate.
@@ -94,6 +94,25 @@ impl Phase {
             Self::Recovery(_) | Self::AwaitingManifest(_) => None,
             Self::RolledBack(opened) => opened.manifest.as_ref(),
             Self::Running(running) => Some(&running.manifest),
+        }
+    }
+
+    /// Forgets guarded values that were written under another manifest than the one in force.
+    ///
+    /// Whoever holds the recovery secret can write a state of their own making around a guarded value that they cannot
+    /// read; the value's own seal says under which manifest it was given, and it is given under no other.
+    pub fn forget_guarded_of_others(&mut self) {
+        let (deployment, in_force) = match self {
+            Self::Recovery(_) => return,
+            Self::RolledBack(Opened { deployment, manifest }) => {
+                (deployment, manifest.as_ref().map(|manifest| manifest.digest()))
+            }
+            Self::AwaitingManifest(Fresh { deployment }) => (deployment, None),
+            Self::Running(Running { deployment, manifest, .. }) => (deployment, Some(manifest.digest())),
+        };
+        let foreign = |held: &Held| held.guarded && Some(held.manifest) != in_force;
+        if deployment.secrets.values().any(|held| foreign(held)) {
+            Arc::make_mut(&mut deployment.secrets).retain(|_, held| !foreign(held));
         }
     }
 

@@ -360,6 +360,25 @@ fn the_newest_time_follows_small_steps_and_signed_times() {
     );
 }
 
+/// Somebody who holds the recovery secret writes a state of their own around the owner's sealed value.
+#[test]
+fn a_guarded_value_is_nothing_under_another_manifest() {
+    let mut world = World::ready();
+    world.phase.forget_guarded_of_others();
+    let held = |world: &World| world.phase.deployment().expect("open").secret(&"k".into()).is_some();
+    assert!(held(&world), "it stays under its own");
+
+    let Phase::Running(running) = &mut world.phase else {
+        panic!("running")
+    };
+    let mut other: serde_json::Value = serde_json::from_slice(running.manifest.manifest.raw()).expect("JSON");
+    other["Marbles"]["m"]["MaxActivations"] = 2.into();
+    let other = Manifest::parse(other.to_string().as_bytes()).expect("a good manifest");
+    running.manifest = in_force(other, Vec::new());
+    world.phase.forget_guarded_of_others();
+    assert!(!held(&world));
+}
+
 #[test]
 fn a_state_reads_back_and_a_recovered_one_lacks_guarded_values() {
     let mut world = World::ready();

@@ -49,9 +49,11 @@ pub(super) struct Staged {
     /// The head on stable storage.
     before: LogHead,
     with_snapshot: bool,
-    wants_checkpoint: bool,
+    pub(super) wants_checkpoint: bool,
     /// A key file that has to be there first.
     pub(super) key_file: Option<KeyFile>,
+    /// A key file that replaces the old one once the batch is there: until then the old one still opens the state.
+    pub(super) key_file_after: Option<KeyFile>,
 }
 
 /// Staged events did not reach stable storage.
@@ -73,6 +75,7 @@ impl Core {
             with_snapshot: false,
             wants_checkpoint: false,
             key_file: None,
+            key_file_after: None,
         }
     }
 
@@ -146,6 +149,10 @@ impl Core {
                 StoreError::Conflict { .. } => Failed::Conflict,
                 other => fatal(&other),
             })?;
+        if let Some(key_file) = &staged.key_file_after {
+            let put = self.tools.store.put_keys(key_file.to_bytes()).await;
+            put.map_err(|error| fatal(&error))?;
+        }
         self.since_snapshot = if staged.with_snapshot {
             0
         } else {

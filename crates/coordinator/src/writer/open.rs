@@ -265,7 +265,15 @@ impl Core {
             let fact = self.fact(Actor::Coordinator, event);
             self.stage(&mut staged, &fact);
         }
-        match self.flush(staged).await {
+        let mut started = self.flush(staged).await;
+        if started.is_ok() {
+            // A second step: a copy taken of the state after it named its next counter value, and before the counter
+            // got there, is behind for good once any other copy has started.
+            let mut again = self.staged();
+            again.wants_checkpoint = true;
+            started = self.flush(again).await;
+        }
+        match started {
             Ok(()) => Ok(()),
             Err(Failed::Forked) => {
                 self.freeze();
@@ -366,5 +374,6 @@ pub(super) fn open_state(
         };
         phase.apply(&fact, before.size);
     }
+    phase.forget_guarded_of_others();
     Ok(phase)
 }

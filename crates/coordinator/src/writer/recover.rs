@@ -82,11 +82,16 @@ impl Core {
                 tracing::error!(code = error.code(), %error, "the platform's counter cannot be read");
                 Refusal::Recovery("the platform's counter cannot be read")
             })?;
+        // On the machine that the state comes from, its counter still says what the newest state is.
+        if phase.deployment().is_some_and(|deployment| counter > deployment.counter) {
+            tracing::error!(code = "state.rolled_back", platform = counter, "an older state cannot be recovered here");
+            return Err(Refusal::RolledBack);
+        }
         self.phase = begin_epoch(phase, &self.sealed_by, &self.measurement, counter)?;
         self.keys = Some(keys);
         self.temporary = None;
         let mut staged = self.staged();
-        staged.key_file = Some(self.key_file().with_recovery_of(file));
+        staged.key_file_after = Some(self.key_file().with_recovery_of(file));
         let deployment = self.phase.deployment().cloned().ok_or(Refusal::Store)?;
         let fact = self.fact(Actor::Anonymous, Event::Recovered(Box::new(deployment)));
         self.stage(&mut staged, &fact);

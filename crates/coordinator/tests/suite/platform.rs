@@ -67,7 +67,7 @@ impl Machine {
     }
 
     /// Sets a counter, as nobody can on real hardware.
-    pub(crate) fn set_counters(&self, change: impl Fn(u64) -> u64) {
+    pub(crate) fn set_counters(&self, mut change: impl FnMut(u64) -> u64) {
         self.0
             .counters
             .lock()

@@ -82,6 +82,30 @@ async fn a_crash_between_state_and_counter_is_no_rollback() {
     );
 }
 
+/// A copy of a state that names the next value of the counter, taken before the counter got there, is not behind by
+/// itself. It is once any other copy has started, since a start takes two steps.
+#[tokio::test]
+async fn every_start_takes_two_steps_of_the_counter() {
+    let Deployed {
+        machine,
+        folder,
+        running,
+        ..
+    } = deployed().await;
+    running.stop().await;
+    let counter = || {
+        let mut found = 0;
+        machine.set_counters(|value| {
+            found = value;
+            value
+        });
+        found
+    };
+    let before = counter();
+    start(&machine, &folder.path().join("state")).await.stop().await;
+    assert!(counter() >= before + 2, "from {before} to {}", counter());
+}
+
 #[tokio::test]
 async fn of_two_copies_only_one_goes_on() {
     let Deployed {
