@@ -131,15 +131,15 @@ fn certificate(usage: Usage, name: &str) -> Template {
 }
 
 fn file(entries: Vec<Entry>, signed_size: usize) -> (LogFile, Certificate) {
+    file_signed_by(Usage::Leaf, entries, signed_size)
+}
+
+fn file_signed_by(usage: Usage, entries: Vec<Entry>, signed_size: usize) -> (LogFile, Certificate) {
     let root_key = SigningKey::generate_p384();
     let root = issue::self_signed(&certificate(Usage::Authority, "root"), &root_key, &SystemRandom).unwrap();
     let log_key = SigningKey::generate_p384();
     let log_certificate = Authority::new("root", &root_key)
-        .issue(
-            &certificate(Usage::Leaf, "log"),
-            log_key.spki_der(),
-            &SystemRandom,
-        )
+        .issue(&certificate(usage, "log"), log_key.spki_der(), &SystemRandom)
         .unwrap();
     let heads = heads(&entries);
     let wire = |head: &LogHead| Head {
@@ -230,4 +230,11 @@ fn a_trust_file_pins_root_and_head() {
         refused(&trust_in(&crate::trust::tests::authority("root"), at[1])),
         "log.checkpoint"
     );
+}
+
+#[test]
+fn an_authority_under_the_root_is_not_the_log_key() {
+    // The marble root is certified by the same root, and signs for whoever it likes.
+    let (file, _) = file_signed_by(Usage::Authority, entries(&[0]), 1);
+    assert_eq!(file.verify(None).unwrap_err().code(), "log.checkpoint");
 }

@@ -48,6 +48,8 @@ pub(crate) struct Says {
     pub(crate) exporter_flip: u8,
     pub(crate) entries: Vec<Entry>,
     pub(crate) marble_root: Certificate,
+    /// The root that its status names in place of its own.
+    pub(crate) status_root: Option<Certificate>,
     /// Presented by TLS in place of the root that the evidence names.
     pub(crate) other_certificate: bool,
     /// What a write is answered.
@@ -90,6 +92,7 @@ impl World {
             put: (StatusCode::OK, json!({ "log_head": wire(&head(&entries)) })),
             entries,
             marble_root: authority("marble root").0,
+            status_root: None,
             other_certificate: false,
         };
         Self {
@@ -243,7 +246,7 @@ impl Server {
         json!({
             "phase": self.says.phase, "simulated": true, "platform": "software",
             "manifest_digest": self.says.status_digest, "revision": 1,
-            "marble_root": self.says.marble_root.to_pem(), "root": self.root.to_pem(),
+            "marble_root": self.says.marble_root.to_pem(), "root": self.says.status_root.as_ref().unwrap_or(&self.root).to_pem(),
             "secrets": { "digits-key": { "set": false, "guarded": true } },
             "log_head": wire(&head(&self.says.entries)),
         })

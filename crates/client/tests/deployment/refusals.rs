@@ -93,6 +93,14 @@ async fn evidence_that_is_not_what_was_expected() {
 }
 
 #[tokio::test]
+async fn a_status_that_contradicts_the_evidence() {
+    assert_eq!(
+        refused(|says| says.status_root = Some(authority("another").0)).await,
+        "channel.answer"
+    );
+}
+
+#[tokio::test]
 async fn a_phase_in_which_nothing_is_sent() {
     assert_eq!(
         refused(|says| says.phase = "rolled_back").await,
@@ -260,6 +268,15 @@ async fn reading_needs_the_pinned_root() {
         pinned.manifest().await.unwrap_err().code(),
         "trust.manifest_changed"
     );
+    changed.says.phase = "rolled_back";
+    let running = changed.start().await;
+    let pinned = running
+        .coordinator
+        .pinned(&trust, &changed.caller())
+        .await
+        .unwrap();
+    assert_eq!(pinned.status().await.unwrap_err().code(), "state.rolled_back");
+    changed.says.phase = "running";
     changed.says.entries = entries(2);
     changed.says.status_digest = trust.manifest_digest();
     let running = changed.start().await;
