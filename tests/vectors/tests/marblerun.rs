@@ -6,6 +6,15 @@ use serde_json::{Value, json};
 use strongroom_manifest::Manifest;
 use strongroom_vectors::Family;
 
+#[path = "marblerun/capture.rs"]
+mod capture;
+#[path = "marblerun/kind.rs"]
+mod kind;
+#[path = "marblerun/programs.rs"]
+mod programs;
+#[path = "marblerun/rest.rs"]
+mod rest;
+
 const FAMILY: Family = Family {
     folder: "marblerun",
     used: USED,
@@ -14,51 +23,31 @@ const FAMILY: Family = Family {
 
 const USED: &[&str] = &[
     "manifest-validation.txt",
-    "32-manifest-v1.txt",
-    "33-manifest-v2.txt",
+    "0*",
+    "1*",
+    "2*",
+    "3*",
+    "40-secret-get-denied.txt",
+    "41-secret-get-unknown.txt",
+    "42-secret-get-denied-v1.txt",
+    "43-secret-set-v2.txt",
+    "44-secret-set-v1.txt",
+    "45-secret-set-denied.txt",
+    "46-secret-set-notwritable.txt",
+    "47-secret-set-empty.txt",
     "54-manifest-after-pkgupdate.txt",
     "58-pending.txt",
     "59-pending-v1.txt",
+    "67-rec-status.txt",
+    "68-rec-quote.txt",
+    "69-rec-pub.txt",
+    "7*",
 ];
 
 const NOT_YET: &[(&str, &str)] = &[
     ("README.md", "says where the files come from; no data"),
-    (
-        "0*",
-        "answers before a manifest: wait for the coordinator's REST interface",
-    ),
-    (
-        "1*",
-        "answers before a manifest: wait for the coordinator's REST interface",
-    ),
-    (
-        "2*",
-        "setting a manifest: wait for the coordinator's REST interface",
-    ),
-    (
-        "30-set-again-v1.txt",
-        "waits for the coordinator's REST interface",
-    ),
-    ("31-status-3.txt", "waits for the coordinator's REST interface"),
-    ("34-log-v1.txt", "waits for the coordinator's REST interface"),
-    ("35-log-v2.txt", "waits for the coordinator's REST interface"),
-    (
-        "36-secret-get-v2.txt",
-        "waits for the coordinator's REST interface",
-    ),
-    (
-        "37-secret-get-v1.txt",
-        "waits for the coordinator's REST interface",
-    ),
-    (
-        "38-secret-get-none.txt",
-        "waits for the coordinator's REST interface",
-    ),
-    (
-        "39-secret-get-empty.txt",
-        "waits for the coordinator's REST interface",
-    ),
-    ("4*", "secrets: wait for the coordinator's REST interface"),
+    ("48-mono-nocert.txt", "waits for monotonic counters"),
+    ("49-mono-usercert.txt", "waits for monotonic counters"),
     ("50-signquote.txt", "waits for sign-quote"),
     ("51-signquote-bad.txt", "waits for sign-quote"),
     ("52-pkg-update.txt", "waits for updates"),
@@ -66,8 +55,16 @@ const NOT_YET: &[(&str, &str)] = &[
     ("55-log-after.txt", "waits for updates"),
     ("56-full-update.txt", "waits for updates"),
     ("57-full-update-again.txt", "waits for updates"),
-    ("6*", "wait for updates and recovery"),
-    ("7*", "wait for recovery"),
+    ("60-ack-self.txt", "waits for updates"),
+    ("61-ack-wrong.txt", "waits for updates"),
+    ("62-ack-ok.txt", "waits for updates"),
+    ("63-ack-none.txt", "waits for updates"),
+    ("64-cancel-none.txt", "waits for updates"),
+    ("65-log-final.txt", "waits for updates"),
+    (
+        "66-quote-final.txt",
+        "the quote after a full update: waits for updates",
+    ),
     (
         "chain-0.txt",
         "a print of a certificate: waits for the comparison of our chain",
@@ -80,7 +77,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("mesh-tls.txt", "waits for the comparison of our listeners"),
     (
         "cli.txt",
-        "waits for MarbleRun's own command line against our coordinator",
+        "waits for MarbleRun's own command line against our coordinator, and for recovery with several keys",
     ),
     ("events.txt", "waits for the Prometheus listener"),
     ("metrics.txt", "waits for the Prometheus listener"),

@@ -12,11 +12,12 @@ const OF_RUSTLS: [&str; 3] = [
 ];
 
 /// Connects to somebody unknown, and verifies evidence on that very connection before anything else.
-const MAY_CONNECT: [&str; 4] = [
+const MAY_CONNECT: [&str; 5] = [
     "crates/client/src/deployment/",
     "crates/coordinator/tests/",
     "crates/launcher/src/",
     "tests/e2e/",
+    "tests/vectors/tests/marblerun/",
 ];
 const CONNECT: &str = concat!("connect_", "unverified");
 
