@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use strongroom_e2e::demo::{KeptDemo, files_below, strongroom};
+use strongroom_e2e::demo::{CALLERS_CREDENTIAL, KeptDemo, files_below, strongroom};
 
 #[test]
 fn seven_steps_and_five_refusals() {
@@ -53,6 +53,7 @@ fn secrets_stay_where_they_belong() {
             "the model key in base64",
             base64_of(&raw).trim_end_matches('=').as_bytes().to_vec(),
         ),
+        ("the caller's store credential", CALLERS_CREDENTIAL.as_bytes().to_vec()),
         (
             "the model's weights",
             model[model.len() / 2..model.len() / 2 + 48].to_vec(),

@@ -63,7 +63,13 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Vec<Attack>> {
     for (index, (title, attack)) in attacks.into_iter().enumerate() {
         let number = index + 1;
         say(&format!("\n[attack {number}/5] {title}"));
-        let outcome = attack(stage).with_context(|| format!("attack {number}"))?;
+        let outcome = match attack(stage) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                super::process::stop_if_interrupted()?;
+                Outcome::Elsewhere(format!("{error:#}"))
+            }
+        };
         let attack = Attack { number, outcome };
         say(&format!("  => {}", attack.verdict()));
         played.push(attack);
@@ -183,11 +189,13 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
     }
 
     // A description that owns up to the modified program is another workload.
+    serves_when_untouched(stage)?;
     let owned_up = stage.root().join("attacker/owned-up.json");
     let mut description: serde_json::Value = serde_json::from_str(&description).context("description")?;
     let measured = stage.strongroom_json(Party::Cloud, &["measure", &inference.display().to_string()])?;
     description["program"] = serde_json::json!({ "path": inference, "digest": measured["measurement"] });
     fs::write(&owned_up, description.to_string()).context("writing a description")?;
+    let logged = coordinators_log(stage).len();
     let came = restart::doomed_workload(
         stage,
         &Start {
@@ -195,12 +203,14 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
             description: &owned_up,
         },
     )?;
-    let outcome = judge_coordinators_refusal(stage, &came, "evidence.workload");
+    let outcome = judge_coordinators_refusal(stage, &came, logged, "evidence.workload");
     if !matches!(outcome, Outcome::Refused) {
         return Ok(outcome);
     }
 
+    serves_when_untouched(stage)?;
     let launcher = modified_copy(stage, "strongroom-launcher")?;
+    let logged = coordinators_log(stage).len();
     let came = restart::doomed_workload(
         stage,
         &Start {
@@ -208,7 +218,12 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
             description: &genuine_description,
         },
     )?;
-    Ok(judge_coordinators_refusal(stage, &came, "evidence.measurement"))
+    Ok(judge_coordinators_refusal(
+        stage,
+        &came,
+        logged,
+        "evidence.measurement",
+    ))
 }
 
 fn old_state(stage: &mut Stage) -> anyhow::Result<Outcome> {
@@ -235,18 +250,23 @@ fn old_state(stage: &mut Stage) -> anyhow::Result<Outcome> {
     stop_coordinator(stage)?;
     copy_folder(&state, &current)?;
 
-    fs::remove_dir_all(&state).context("removing the state")?;
-    copy_folder(&old, &state)?;
-    restart::coordinator(stage)?;
-    let arguments: Vec<_> = ["--json"].iter().chain(&verify).copied().collect();
-    let verified = stage.try_strongroom(Party::Owner, &arguments)?;
-    let outcome = judge_client(&verified, "state.rolled_back");
-
-    stop_coordinator(stage)?;
+    let outcome = open_old_state(stage, &old, &state, &verify);
+    if stage.coordinator.is_some() {
+        stop_coordinator(stage)?;
+    }
     fs::remove_dir_all(&state).context("removing the state")?;
     copy_folder(&current, &state)?;
     restart::coordinator(stage)?;
-    Ok(outcome)
+    outcome
+}
+
+fn open_old_state(stage: &mut Stage, old: &Path, state: &Path, verify: &[&str]) -> anyhow::Result<Outcome> {
+    fs::remove_dir_all(state).context("removing the state")?;
+    copy_folder(old, state)?;
+    restart::coordinator(stage)?;
+    let arguments: Vec<_> = ["--json"].iter().chain(verify).copied().collect();
+    let verified = stage.try_strongroom(Party::Owner, &arguments)?;
+    Ok(judge_client(&verified, "state.rolled_back"))
 }
 
 /// The same restart without an attack.
@@ -284,7 +304,8 @@ fn judge_client(finished: &Finished, code: &str) -> Outcome {
         &finished.stderr
     };
     let error: serde_json::Value = serde_json::from_str(printed.trim()).unwrap_or_default();
-    if error["error"]["code"] == code {
+    // Exit code 3: this end verified something and it did not hold. What the other end says of itself never gives it.
+    if error["error"]["code"] == code && finished.code == Some(UNVERIFIED) {
         say(&format!(
             "  the owner's client: {code}: {}",
             error["error"]["message"].as_str().unwrap_or_default()
@@ -329,17 +350,30 @@ fn judge_workload(came: &Came, program: &str, codes: &[&str]) -> Outcome {
     }
 }
 
-/// A workload that the coordinator must have refused: its own log says so with `code`.
-fn judge_coordinators_refusal(stage: &Stage, came: &Came, code: &str) -> Outcome {
-    if matches!(came, Came::Serving) {
-        return Outcome::Succeeded("the workload serves".into());
+/// A workload that the coordinator must have refused: its own log says so with `code` after its first `logged` bytes,
+/// and the launcher's says that it was refused.
+fn judge_coordinators_refusal(stage: &Stage, came: &Came, logged: usize, code: &str) -> Outcome {
+    let workload = match came {
+        Came::Serving => return Outcome::Succeeded("the workload serves".into()),
+        Came::Ended(log) => log,
+    };
+    if !json_lines(workload).any(|line| line["code"] == "launcher.activation_refused") {
+        return Outcome::Elsewhere(format!(
+            "the launcher was not refused, its log ends: {}",
+            end(workload)
+        ));
     }
-    let log = stage
-        .coordinator
-        .as_ref()
-        .map(super::process::Program::log)
-        .unwrap_or_default();
-    match json_lines(&log).filter(|line| line["code"] == code).last() {
+    let log = coordinators_log(stage);
+    let from_coordinator = |line: &serde_json::Value| {
+        line["target"]
+            .as_str()
+            .is_some_and(|target| target.starts_with("strongroom_coordinator"))
+    };
+    let since = log.get(logged..).unwrap_or_default();
+    match json_lines(since)
+        .filter(|line| line["code"] == code && from_coordinator(line))
+        .last()
+    {
         Some(line) => {
             say(&format!(
                 "  strongroom_coordinator: {code}: {}",
@@ -356,6 +390,17 @@ fn judge_coordinators_refusal(stage: &Stage, came: &Came, code: &str) -> Outcome
         )),
     }
 }
+
+fn coordinators_log(stage: &Stage) -> String {
+    stage
+        .coordinator
+        .as_ref()
+        .map(super::process::Program::log)
+        .unwrap_or_default()
+}
+
+/// Exit code of a client that verified something which did not hold.
+const UNVERIFIED: i32 = 3;
 
 fn end(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();

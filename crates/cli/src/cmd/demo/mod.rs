@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    match play(args) {
+    match process::heed_interruptions().and_then(|()| play(args)) {
         Ok(outcome) => {
             say(&outcome.last_line());
             Ok(if outcome.is_good() {

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -73,6 +74,7 @@ impl Program {
                     self.end_of_log()
                 );
             }
+            stop_if_interrupted()?;
             std::thread::sleep(PAUSE);
         }
         Ok(())
@@ -98,6 +100,7 @@ impl Program {
                     self.end_of_log()
                 );
             }
+            stop_if_interrupted()?;
             std::thread::sleep(PAUSE);
         }
     }
@@ -195,6 +198,8 @@ pub(super) fn stop_kept(folder: &Path) -> anyhow::Result<usize> {
 pub(super) struct Finished {
     /// Whether it succeeded.
     pub(super) success: bool,
+    /// Its exit code; `None` where a signal ended it.
+    pub(super) code: Option<i32>,
     /// Standard output.
     pub(super) stdout: String,
     /// Standard error.
@@ -210,9 +215,38 @@ pub(super) fn finish(command: &mut Command) -> anyhow::Result<Finished> {
         .with_context(|| format!("running {}", Path::new(AsRef::<OsStr>::as_ref(&name)).display()))?;
     Ok(Finished {
         success: output.status.success(),
+        code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on, SIGINT and SIGTERM end the demo at its next step, so that it ends what it started.
+pub(super) fn heed_interruptions() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("signals")?;
+    let enter = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    drop(enter);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        });
+    });
+    Ok(())
+}
+
+/// An error once the demo was asked to end.
+pub(super) fn stop_if_interrupted() -> anyhow::Result<()> {
+    ensure!(!INTERRUPTED.load(Ordering::Relaxed), "interrupted");
+    Ok(())
 }
 
 /// Field 22 of `/proc/PID/stat`: clock ticks from boot to the process's start.

@@ -92,11 +92,9 @@ pub(super) fn workload(stage: &mut Stage, expect: Expect) -> anyhow::Result<()> 
     match expect {
         Expect::WaitingForKey => {
             program.wait_until("it waited for its key", |program| {
-                program.lines().any(|line| {
-                    line["what"]
-                        .as_str()
-                        .is_some_and(|what| what.contains("digits-key"))
-                })
+                program
+                    .lines()
+                    .any(|line| line["whom"] == "the owner of the secret")
             })?;
         }
         Expect::Serving => {

@@ -156,6 +156,18 @@ impl Stage {
         format!("{}/{name}", self.store)
     }
 
+    /// What the caller's environment says of the store that was asked for, and of no other.
+    pub(super) fn store_settings(&self) -> Vec<Setting> {
+        let prefix = match self.store.split_once("://") {
+            Some(("s3", _)) => "AWS_",
+            Some(("az", _)) => "AZURE_",
+            Some(("gs", _)) => "GOOGLE_",
+            _ => return Vec::new(),
+        };
+        let settings = std::env::vars().filter(|(name, _)| name.starts_with(prefix));
+        settings.map(|(name, value)| Setting { name, value }).collect()
+    }
+
     /// Where the launcher mounts the workload's memory-backed files.
     pub(super) fn provision_dir(&self) -> PathBuf {
         self.root().join("run")
@@ -171,12 +183,11 @@ impl Stage {
         format!("localhost:{}", self.ports.coordinator)
     }
 
-    /// A command of one of our programs with nothing of the caller's environment but what stores need.
+    /// A command of one of our programs with next to nothing of the caller's environment.
     pub(super) fn command(&self, program: &Path, party: Party) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.folder(party));
-        let kept = |name: &str| name == "PATH" || name == "HOME" || is_store_setting(name);
-        command.envs(std::env::vars().filter(|(name, _)| kept(name)));
+        command.envs(std::env::vars().filter(|(name, _)| name == "PATH" || name == "HOME"));
         command
     }
 
@@ -196,9 +207,12 @@ impl Stage {
 
     /// Runs `strongroom ARGUMENTS` as `party`, shows the command, and leaves judging to the caller.
     pub(super) fn try_strongroom(&self, party: Party, arguments: &[&str]) -> anyhow::Result<Finished> {
+        process::stop_if_interrupted()?;
         say(&format!("  {}$ strongroom {}", party.name(), arguments.join(" ")));
         let program = std::env::current_exe().context("finding this program")?;
-        process::finish(self.command(&program, party).args(arguments))
+        let settings = self.store_settings();
+        let settings = settings.iter().map(|setting| (&setting.name, &setting.value));
+        process::finish(self.command(&program, party).args(arguments).envs(settings))
     }
 
     /// Runs `strongroom --json ARGUMENTS` and reads what it prints.
@@ -272,9 +286,19 @@ impl Ports {
     }
 }
 
-/// Whether a variable tells a store client who it is and where the store lies.
-pub(super) fn is_store_setting(name: &str) -> bool {
-    ["AWS_", "AZURE_", "GOOGLE_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+/// A variable that tells a store client who it is, and where the store lies.
+pub(super) struct Setting {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl Setting {
+    /// The secret of the deployment that carries the value, where everybody who reads the manifest must not.
+    pub(super) fn secret(&self) -> Option<String> {
+        let telling = ["SECRET", "TOKEN", "KEY", "PASSWORD"]
+            .iter()
+            .any(|word| self.name.contains(word));
+        // An access key id names an account, and opens nothing.
+        (telling && !self.name.ends_with("ACCESS_KEY_ID")).then(|| self.name.to_lowercase())
+    }
 }

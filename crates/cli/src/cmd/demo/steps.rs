@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::digits::{self, HeldBack};
 use super::restart::{self, Expect};
 use super::say;
-use super::stage::{Party, Stage, is_store_setting};
+use super::stage::{Party, Stage};
 
 /// What the steps showed.
 pub(super) struct Played {
@@ -161,23 +161,34 @@ fn release_key(stage: &mut Stage) -> anyhow::Result<()> {
 /// The owner's upload: refused by the client itself where the deployment is not the expected one.
 pub(super) fn upload_key(stage: &Stage) -> anyhow::Result<()> {
     let host = stage.coordinator_address();
-    stage.strongroom(
-        Party::Owner,
-        &[
-            "secret",
-            "set",
-            "digits-key=model.key",
-            &host,
-            "--expect",
-            "policy.json",
-            "--trust",
-            "trust.json",
-            "--cert",
-            "owner.pem",
-            "--key",
-            "owner.key.pem",
-        ],
-    )?;
+    let mut arguments = vec![
+        "secret".to_owned(),
+        "set".to_owned(),
+        "digits-key=model.key".to_owned(),
+    ];
+    for setting in stage.store_settings() {
+        if let Some(secret) = setting.secret() {
+            write_private(
+                &stage.folder(Party::Owner).join(&secret),
+                setting.value.as_bytes(),
+            )?;
+            arguments.push(format!("{secret}={secret}"));
+        }
+    }
+    let rest = [
+        "--expect",
+        "policy.json",
+        "--trust",
+        "trust.json",
+        "--cert",
+        "owner.pem",
+        "--key",
+        "owner.key.pem",
+    ];
+    arguments.push(host);
+    arguments.extend(rest.map(str::to_owned));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    stage.strongroom(Party::Owner, &arguments)?;
     Ok(())
 }
 
@@ -273,7 +284,11 @@ fn description(stage: &Stage) -> anyhow::Result<Value> {
     let run = stage.provision_dir();
     let program = stage.program("strongroom-inference");
     let ports = &stage.ports;
-    let settings: Vec<_> = store_settings().map(|(name, _)| name).collect();
+    let settings: Vec<_> = stage
+        .store_settings()
+        .into_iter()
+        .map(|setting| setting.name)
+        .collect();
     Ok(json!({
         "format": "strongroom.workload.v1",
         "program": { "path": program, "digest": measure(stage, &program)? },
@@ -308,9 +323,25 @@ fn manifest(stage: &Stage) -> anyhow::Result<Value> {
     let certificate =
         std::fs::read_to_string(owner.join("owner.pem")).context("reading the owner's certificate")?;
     let digest = std::fs::read_to_string(owner.join("digest")).context("reading the bundle's digest")?;
-    let settings: serde_json::Map<_, _> = store_settings()
-        .map(|(name, value)| (name, Value::String(value)))
-        .collect();
+    // The manifest is for everybody to read: what opens the store goes to the workload as a secret.
+    let mut settings = serde_json::Map::new();
+    let mut secrets = serde_json::Map::new();
+    secrets.insert(
+        "digits-key".into(),
+        json!({ "Type": "symmetric-key", "Size": 256, "UserDefined": true }),
+    );
+    for setting in stage.store_settings() {
+        let value = match setting.secret() {
+            Some(secret) => {
+                let template = format!("{{{{ string .Secrets.{secret} }}}}");
+                secrets.insert(secret, json!({ "Type": "plain", "UserDefined": true }));
+                template
+            }
+            None => setting.value,
+        };
+        settings.insert(setting.name, value.into());
+    }
+    let writable: Vec<_> = secrets.keys().cloned().collect();
     Ok(json!({
         "Packages": { "inference": {
             "Platform": "software",
@@ -332,10 +363,10 @@ fn manifest(stage: &Stage) -> anyhow::Result<Value> {
             "Key": "digits-key",
             "Clients": "anyone",
         } },
-        "Secrets": { "digits-key": { "Type": "symmetric-key", "Size": 256, "UserDefined": true } },
+        "Secrets": secrets,
         "Users": { "owner": { "Certificate": certificate, "Roles": ["model-owner"] } },
         "Roles": { "model-owner": {
-            "ResourceType": "Secrets", "ResourceNames": ["digits-key"], "Actions": ["WriteSecret"],
+            "ResourceType": "Secrets", "ResourceNames": writable, "Actions": ["WriteSecret"],
         } },
     }))
 }
@@ -371,14 +402,21 @@ fn measure(stage: &Stage, program: &Path) -> anyhow::Result<String> {
     Ok(text(&measured, "measurement")?.to_owned())
 }
 
-/// Access to the store, where it is not a folder: it goes to the workload by the manifest.
-fn store_settings() -> impl Iterator<Item = (String, String)> {
-    std::env::vars().filter(|(name, _)| is_store_setting(name))
-}
-
 fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
     let text = serde_json::to_vec_pretty(value).context("writing JSON")?;
     std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("writing {}", path.display()))?;
+    file.write_all(bytes)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a str> {
