@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn a_wrap_of_another_data_key_is_refused() {
+        // Whoever has the model key can wrap what it likes; the digest stands for one data key.
+        let model_key = ModelKey::init_with(|key| key.fill(3));
+        let mut header = header(&DataKey::init_with(|key| key.fill(2)), &model_key);
+        let other = DataKey::init_with(|key| key.fill(5));
+        header.slots[0] = Some(wrap(&other, &model_key, &header.parameters, &Zeros));
+        header.slots[1] = None;
+        assert_eq!(
+            unwrap(&header, &model_key).unwrap_err().code(),
+            "bundle.wrap_corrupt"
+        );
+    }
+
+    #[test]
     fn a_chunk_opens_in_its_place_only() {
         let data_key = DataKey::init_with(|key| key.fill(2));
         let content = SectionCipher::new(&data_key, &[1; 32], Section::Content);
