@@ -108,7 +108,7 @@ pub(crate) fn read_certificate(secret: &Fields<'_>) -> CertificateTemplate {
     template.subject = read_subject(&fields);
     if template.subject.common_name.is_empty() {
         template.subject.common_name = match template.dns_names.as_slice() {
-            [only] if fields.value("DNSNames").is_some() => only.clone(),
+            [only] => only.clone(),
             _ => COMMON_NAME_DEFAULT.to_owned(),
         };
     }
@@ -118,7 +118,8 @@ pub(crate) fn read_certificate(secret: &Fields<'_>) -> CertificateTemplate {
 fn defaults(validity: Validity) -> CertificateTemplate {
     CertificateTemplate {
         subject: Subject {
-            common_name: COMMON_NAME_DEFAULT.to_owned(),
+            // The only DNS name, as where a template names nobody.
+            common_name: "localhost".to_owned(),
             ..Subject::default()
         },
         dns_names: vec!["localhost".to_owned()],

@@ -98,14 +98,6 @@ const DIFFERENCES: &[(&str, Ours, &str)] = &[
         "all faults of a manifest are told at once, each with its place",
     ),
     (
-        "36-secret-get-v2.txt",
-        Ours::Value(
-            "/data/secrets/certS/Cert",
-            r#"{"subject":"MarbleRun Generated Certificate","names":"Names { dns: [\"localhost\"], ip: [127.0.0.1, ::1] }","authority":false}"#,
-        ),
-        "to be mended: where the template names nobody, the subject is the only DNS name",
-    ),
-    (
         "69-rec-pub.txt",
         Ours::Value("/data/ephemeralPublicKey", "422"),
         "a key of 3072 bits, as strong as what it protects needs, is made several times faster than one of 4096",
