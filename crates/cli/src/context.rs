@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use strongroom_client::{Caller, Error, SystemRandom, UnixTime, UserIdentity};
+use strongroom_client::{Caller, Error, SystemRandom, UnixTime, UserIdentity, files};
 
 use crate::output::Output;
 
@@ -20,6 +20,16 @@ impl Context {
             now,
             random: SystemRandom,
             output: Output::new(json),
+        }
+    }
+
+    /// Warns of a file with a secret that others than its owner may read or change.
+    pub(crate) fn warn_if_open(&self, file: &Path) {
+        if files::is_open_to_others(file) {
+            let file = file.display();
+            self.output.warning(&format!(
+                "others than its owner may read or change {file}: chmod 600 {file}"
+            ));
         }
     }
 
@@ -46,14 +56,15 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn load(&self) -> Result<Option<UserIdentity>, Error> {
+    pub(crate) fn load(&self, context: &Context) -> Result<Option<UserIdentity>, Error> {
         match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => load(cert, key).map(Some),
+            (Some(cert), Some(key)) => load(cert, key, context).map(Some),
             _ => Ok(None),
         }
     }
 }
 
-pub(crate) fn load(cert: &Path, key: &Path) -> Result<UserIdentity, Error> {
+pub(crate) fn load(cert: &Path, key: &Path, context: &Context) -> Result<UserIdentity, Error> {
+    context.warn_if_open(key);
     UserIdentity::load(cert, key)
 }

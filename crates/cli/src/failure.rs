@@ -15,6 +15,9 @@ pub(crate) struct Failure {
     code: String,
     message: String,
     hint: Option<String>,
+    /// What the other end calls it: its own word, and nothing that we vouch for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer_code: Option<String>,
     /// Every check of the evidence that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<serde_json::Value>,
@@ -38,6 +41,7 @@ impl Failure {
                 code: "internal".to_owned(),
                 message,
                 hint: None,
+                peer_code: None,
                 evidence: None,
                 report: None,
                 exit: FAILED,
@@ -51,6 +55,7 @@ impl Failure {
             code: ours.code().to_owned(),
             message: chain(error.chain()),
             hint: ours.hint(),
+            peer_code: ours.peer_code().map(str::to_owned),
             evidence: report.and_then(|report| serde_json::to_value(report).ok()),
             report: report.map(ToString::to_string),
             exit: match ours.kind() {
@@ -103,6 +108,7 @@ pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
         code: "input.invalid".to_owned(),
         message,
         hint: Some("see --help".to_owned()),
+        peer_code: None,
         evidence: None,
         report: None,
         exit: USAGE,
@@ -129,6 +135,8 @@ fn chain<'a>(errors: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+
+    use strongroom_client::Answerer;
 
     use super::*;
 
@@ -166,20 +174,28 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_the_other_end_keeps_its_code() {
-        let refused = failure(Error::Refused {
-            peer: "the coordinator at x:1".to_owned(),
-            code: "secret.manifest_changed".to_owned(),
-            message: "another manifest is in force".to_owned(),
-            request_id: "7".to_owned(),
-        });
-        assert_eq!(refused.code, "secret.manifest_changed");
-        assert_eq!(refused.exit, FAILED);
+    fn a_refusal_of_the_other_end_has_its_code_beside_ours() {
+        let refused = |answerer| {
+            failure(Error::Refused {
+                peer: "the coordinator at x:1".to_owned(),
+                answerer,
+                code: Some("secret.manifest_changed".to_owned()),
+                message: "another manifest is in force".to_owned(),
+                request_id: "7".to_owned(),
+            })
+        };
+        let verified = refused(Answerer::Verified);
+        assert_eq!(verified.exit, FAILED);
         assert_eq!(
-            refused.message,
-            "the coordinator at x:1 refused: another manifest is in force (request 7)"
+            verified.message,
+            "the coordinator at x:1 refused: another manifest is in force (request 7) \
+             (its code: secret.manifest_changed)"
         );
-        assert!(refused.hint.unwrap().contains("verify the deployment again"));
+        let json = serde_json::to_value(&verified).unwrap();
+        assert_eq!(json["code"], "peer.refused");
+        assert_eq!(json["peer_code"], "secret.manifest_changed");
+        assert!(verified.hint.unwrap().contains("verify the deployment again"));
+        assert_eq!(refused(Answerer::Unverified).hint, None);
     }
 
     #[test]

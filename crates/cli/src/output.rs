@@ -75,6 +75,13 @@ impl Output {
         }
     }
 
+    /// Says that something is unwise. Not with `--json`, as [`Self::note`].
+    pub(crate) fn warning(self, text: &str) {
+        if !self.json {
+            self.error_line(Style::Bad, "warning", text);
+        }
+    }
+
     /// A line on standard error.
     pub(crate) fn error_line(self, style: Style, label: &str, text: &str) {
         let label = if self.colour_errors {

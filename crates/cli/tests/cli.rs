@@ -423,3 +423,60 @@ fn a_policy_needs_a_manifest_and_a_program() {
         (2, Some("policy.invalid"))
     );
 }
+
+#[test]
+fn encrypting_replaces_nothing_unasked_and_copying_takes_bundles_only() {
+    let folder = folder();
+    let at = folder.path();
+    std::fs::write(at.join("model"), vec![7; 10_000]).unwrap();
+    assert_eq!(strongroom(at, &["model", "key", "new", "model.key"]).code(), 0);
+    let encrypt = |to: &str, more: &[&str]| {
+        let first = ["--json", "model", "encrypt", "model", to, "--key", "model.key"];
+        strongroom(at, &[&first[..], more].concat())
+    };
+    assert_eq!(encrypt("a.bundle", &[]).code(), 0);
+    let first = std::fs::read(at.join("a.bundle")).unwrap();
+    let again = encrypt("a.bundle", &[]);
+    assert_eq!(
+        (again.code(), again.error()["code"].as_str()),
+        (1, Some("file.exists"))
+    );
+    assert!(again.error()["hint"].as_str().unwrap().contains("--force"));
+    assert_eq!(std::fs::read(at.join("a.bundle")).unwrap(), first);
+    assert_eq!(encrypt("a.bundle", &["--force"]).code(), 0);
+    assert_ne!(std::fs::read(at.join("a.bundle")).unwrap(), first);
+    for own in ["model", "./model.key"] {
+        let ran = encrypt(own, &["--force"]);
+        assert_eq!(
+            (ran.code(), ran.error()["code"].as_str()),
+            (2, Some("input.invalid"))
+        );
+    }
+
+    let ran = strongroom(at, &["--json", "model", "copy", "model", "uploaded"]);
+    assert_eq!(
+        (ran.code(), ran.error()["code"].as_str()),
+        (1, Some("bundle.not_a_bundle"))
+    );
+    assert!(!at.join("uploaded").exists());
+}
+
+#[test]
+fn a_key_that_others_may_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let at = folder.path();
+    assert_eq!(strongroom(at, &["model", "key", "new", "model.key"]).code(), 0);
+    let id = |more: &[&str]| strongroom(at, &[&["model", "key", "id", "model.key"][..], more].concat());
+    assert_eq!(id(&[]).err(), "");
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(at.join("model.key"), open).unwrap();
+    let warned = id(&[]);
+    assert_eq!(warned.code(), 0);
+    assert_eq!(
+        warned.err(),
+        "warning: others than its owner may read or change model.key: chmod 600 model.key\n"
+    );
+    // With --json, standard error is for errors alone.
+    assert_eq!(id(&["--json"]).err(), "");
+}

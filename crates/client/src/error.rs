@@ -66,13 +66,15 @@ pub enum Error {
         /// Why.
         why: String,
     },
-    /// The peer refused, with its own code.
-    #[error("{peer} refused: {message}{}", request(request_id))]
+    /// The peer refused. What it says of it are its own words: they decide nothing here.
+    #[error("{peer} refused: {message}{}{}", request(request_id), own_code(code.as_deref()))]
     Refused {
         /// Whom.
         peer: String,
-        /// The peer's stable code.
-        code: String,
+        /// What is known of it.
+        answerer: Answerer,
+        /// The peer's code, where it gave one.
+        code: Option<String>,
         /// The peer's sentence.
         message: String,
         /// Finds the cause in the peer's log.
@@ -147,6 +149,25 @@ pub enum Error {
     },
 }
 
+/// What was known of a peer when it refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// Nothing.
+    Unverified,
+    /// Nothing, and it does not know the paths that every coordinator has.
+    NoCoordinator,
+    /// Its evidence was verified, or its root is pinned.
+    Verified,
+}
+
+/// Codes of a verified coordinator for which there is something to do here.
+const VERIFIED_HINTS: [&str; 4] = [
+    "secret.manifest_changed",
+    "state.rolled_back",
+    "user.forbidden",
+    "user.unauthenticated",
+];
+
 /// What kind of failure it was; decides the exit code of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -180,7 +201,7 @@ impl Error {
             Self::Timeout { .. } => "channel.timeout",
             Self::Broken { source, .. } => source.code(),
             Self::Answer { .. } => "channel.answer",
-            Self::Refused { code, .. } => code,
+            Self::Refused { .. } => "peer.refused",
             Self::Evidence(error) => error.code().as_str(),
             Self::Policy(error) => error.code().as_str(),
             Self::ManifestUnlisted { .. } => "policy.manifest_unlisted",
@@ -194,6 +215,15 @@ impl Error {
             Self::Bundle(error) => error.code(),
             Self::Workload(error) => error.code(),
             Self::Predict { .. } => "predict.refused",
+        }
+    }
+
+    /// The code that the peer gave when it refused. It chose it itself: nothing is proven by it.
+    #[must_use]
+    pub fn peer_code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => code.as_deref(),
+            _ => None,
         }
     }
 
@@ -224,7 +254,7 @@ impl Error {
     /// What to do about it, where there is something to do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let text = match self.code() {
+        let text = match self.code_for_hint() {
             "file.exists" => "choose another name, or say --force to replace it",
             "channel.unreachable" => "check the address, and that the program runs and listens there",
             "channel.handshake" => {
@@ -292,8 +322,24 @@ impl Error {
         Some(text.to_owned())
     }
 
+    /// Our own code; a peer's in place of it only where the peer was verified, and the code is one of a few.
+    fn code_for_hint(&self) -> &str {
+        match self {
+            Self::Refused {
+                answerer: Answerer::Verified,
+                code: Some(code),
+                ..
+            } if VERIFIED_HINTS.contains(&code.as_str()) => code,
+            _ => self.code(),
+        }
+    }
+
     fn hint_by_kind(&self) -> Option<String> {
         match self {
+            Self::Refused {
+                answerer: Answerer::NoCoordinator,
+                ..
+            } => Some("no Strongroom coordinator answers here; check the port".to_owned()),
             Self::Phase { found, .. } => match found.as_str() {
                 "recovery" => Some("its operator has to recover it first: `strongroom recover`".to_owned()),
                 "awaiting_manifest" => Some("set a manifest first: `strongroom manifest set`".to_owned()),
@@ -330,6 +376,11 @@ fn request(id: &str) -> String {
     } else {
         format!(" (request {id})")
     }
+}
+
+fn own_code(code: Option<&str>) -> String {
+    code.map(|code| format!(" (its code: {code})"))
+        .unwrap_or_default()
 }
 
 fn changed(changes: &[Change]) -> String {

@@ -87,6 +87,12 @@ fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// Whether others than its owner may read or change the file. What is no file (a pipe, standard input) is not judged.
+#[must_use]
+pub fn is_open_to_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o066 != 0)
+}
+
 /// Writes a file: under another name first, then renamed, so that nobody ever sees half of it.
 ///
 /// # Errors
@@ -145,6 +151,25 @@ mod tests {
             0o644
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_or_change_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, b"secret").unwrap();
+        for (mode, open) in [
+            (0o600, false),
+            (0o400, false),
+            (0o640, true),
+            (0o604, true),
+            (0o620, true),
+        ] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open_to_others(&path), open, "{mode:o}");
+        }
+        assert!(!is_open_to_others(folder.path()));
+        assert!(!is_open_to_others(Path::new("-")));
     }
 
     #[test]

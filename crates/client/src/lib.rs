@@ -79,7 +79,7 @@ pub use deployment::{
     CLIENT_PORT, Caller, Coordinator, EmptyCoordinator, ManifestSet, Pin, PinnedCoordinator,
     RecoveringCoordinator, Recovery, TrustedCoordinator, Unverified,
 };
-pub use error::{Error, Kind};
+pub use error::{Answerer, Error, Kind};
 pub use report::{
     DeploymentReport, MarbleReport, ModelReport, PackageReport, Receiver, RecoveryReport, SecretReport,
     UpdateReport,

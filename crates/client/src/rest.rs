@@ -11,7 +11,7 @@ use strongroom_api::coordinator::problem::Problem;
 use strongroom_crypto::secret::SecretBytes;
 use strongroom_ratls::channel::HttpConnection;
 
-use crate::error::Error;
+use crate::error::{Answerer, Error};
 
 /// Longest wait for one answer, in seconds.
 pub const ANSWER_SECONDS_MAX: u64 = 120;
@@ -19,6 +19,10 @@ pub const ANSWER_SECONDS_MAX: u64 = 120;
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most characters of a peer's sentence that are shown.
 const SENTENCE_CHARS_MAX: usize = 1000;
+/// Most characters of a peer's code that are shown.
+const CODE_CHARS_MAX: usize = 64;
+/// Paths that every coordinator answers, whatever its phase.
+const COORDINATORS_PATHS: [&str; 2] = ["/api/v3/evidence", "/api/v3/status"];
 
 /// A body to send. What may hold secrets is wiped when it was sent.
 #[derive(Debug)]
@@ -36,11 +40,25 @@ pub(crate) enum Body {
 pub(crate) struct Rest {
     peer: String,
     connection: HttpConnection,
+    verified: bool,
 }
 
 impl Rest {
+    /// A connection to a peer of which nothing is known.
     pub(crate) fn new(peer: String, connection: HttpConnection) -> Self {
-        Self { peer, connection }
+        Self {
+            peer,
+            connection,
+            verified: false,
+        }
+    }
+
+    /// The same connection, when it is known who is at its other end.
+    pub(crate) fn verified(self) -> Self {
+        Self {
+            verified: true,
+            ..self
+        }
     }
 
     /// Whom we talk to, for messages.
@@ -63,7 +81,7 @@ impl Rest {
         if status.is_success() {
             self.read(&bytes)
         } else {
-            Err(self.refusal(status, &bytes))
+            Err(self.refusal(path, status, &bytes))
         }
     }
 
@@ -76,7 +94,7 @@ impl Rest {
     ) -> Result<Option<T>, Error> {
         let (status, bytes) = self.exchange(method, path, body).await?;
         if !status.is_success() {
-            return Err(self.refusal(status, &bytes));
+            return Err(self.refusal(path, status, &bytes));
         }
         self.read::<Envelope<T>>(&bytes).map(|envelope| envelope.data)
     }
@@ -133,19 +151,27 @@ impl Rest {
         }
     }
 
-    fn refusal(&self, status: StatusCode, bytes: &[u8]) -> Error {
-        let refused = |code: &str, message: &str, request_id: &str| Error::Refused {
+    fn refusal(&self, path: &str, status: StatusCode, bytes: &[u8]) -> Error {
+        let answerer = if self.verified {
+            Answerer::Verified
+        } else if status == StatusCode::NOT_FOUND && COORDINATORS_PATHS.contains(&path) {
+            Answerer::NoCoordinator
+        } else {
+            Answerer::Unverified
+        };
+        let refused = |code: Option<&str>, message: &str, request_id: &str| Error::Refused {
             peer: self.peer.clone(),
-            code: sentence(code),
+            answerer,
+            code: code.map(short_code),
             message: sentence(message),
             request_id: sentence(request_id),
         };
         if let Ok(problem) = serde_json::from_slice::<Problem>(bytes) {
-            return refused(&problem.code, &problem.message, &problem.request_id);
+            return refused(Some(&problem.code), &problem.message, &problem.request_id);
         }
         match serde_json::from_slice::<Envelope<serde_json::Value>>(bytes) {
-            Ok(envelope) => refused("request.refused", &envelope.message, ""),
-            Err(_) => refused("request.refused", &format!("HTTP status {status}"), ""),
+            Ok(envelope) => refused(None, &envelope.message, ""),
+            Err(_) => refused(None, &format!("HTTP status {status}"), ""),
         }
     }
 }
@@ -155,6 +181,20 @@ pub(crate) fn sentence(text: &str) -> String {
     text.chars()
         .take(SENTENCE_CHARS_MAX)
         .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
+}
+
+/// A peer's code, made harmless in the same way: codes have no spaces and no letters of other scripts.
+fn short_code(text: &str) -> String {
+    text.chars()
+        .take(CODE_CHARS_MAX)
+        .map(|character| {
+            if character.is_ascii_graphic() {
+                character
+            } else {
+                '?'
+            }
+        })
         .collect()
 }
 
@@ -175,5 +215,7 @@ mod tests {
     fn a_peer_cannot_write_to_the_terminal() {
         assert_eq!(sentence("ok\u{1b}[2Jgone\r\n"), "ok [2Jgone  ");
         assert_eq!(sentence(&"x".repeat(5000)).len(), SENTENCE_CHARS_MAX);
+        assert_eq!(short_code("state.x) ok\u{202e}"), "state.x)?ok?");
+        assert_eq!(short_code(&"x".repeat(5000)).len(), CODE_CHARS_MAX);
     }
 }

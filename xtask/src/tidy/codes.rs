@@ -8,7 +8,7 @@ use super::{Finding, tree::Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// What a code begins with. A new area is added here with its first code.
-const AREAS: [&str; 25] = [
+const AREAS: [&str; 26] = [
     "attester",
     "bundle",
     "channel",
@@ -21,6 +21,7 @@ const AREAS: [&str; 25] = [
     "manifest",
     "marble",
     "model",
+    "peer",
     "policy",
     "predict",
     "provision",

@@ -58,7 +58,7 @@ struct InputArgs {
 
 pub(crate) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let trust = Trust::load(&args.trust)?;
-    let identity = args.user.load()?;
+    let identity = args.user.load(context)?;
     let (input, labels) = args.input.load()?;
     let server = Server {
         address: &args.host,

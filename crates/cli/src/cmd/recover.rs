@@ -31,6 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let expectation = Expectation::load(&args.expect)?;
+    context.warn_if_open(&args.key);
     let key = recovery::load_key(&args.key)?;
     let secret = recovery::load_secret(&args.secret, &key)?;
     let coordinator = Coordinator::at(&args.host)?;

@@ -53,7 +53,7 @@ pub(super) async fn attest(
     }
     let address = coordinator.address().to_owned();
     Ok(Attested {
-        rest,
+        rest: rest.verified(),
         address,
         evidence,
         binding,

@@ -34,7 +34,7 @@ pub(super) async fn connect(
     let peer = Peer::Pinned(PinnedRoot::new(trust.root().clone()));
     let session = strongroom_ratls::connect(&coordinator.target(caller)?, &peer).await?;
     Ok(PinnedCoordinator {
-        rest: coordinator.speak(session).await?,
+        rest: coordinator.speak(session).await?.verified(),
         trust: trust.clone(),
     })
 }

@@ -52,6 +52,8 @@ pub(crate) struct Says {
     pub(crate) status_root: Option<Certificate>,
     /// Presented by TLS in place of the root that the evidence names.
     pub(crate) other_certificate: bool,
+    /// What everything is answered, where it refuses everything.
+    pub(crate) refuses: Option<(StatusCode, Value)>,
     /// What a write is answered.
     pub(crate) put: (StatusCode, Value),
 }
@@ -89,6 +91,7 @@ impl World {
             status_digest: sha256(&manifest),
             manifest,
             exporter_flip: 0,
+            refuses: None,
             put: (StatusCode::OK, json!({ "log_head": wire(&head(&entries)) })),
             entries,
             marble_root: authority("marble root").0,
@@ -191,6 +194,7 @@ impl Server {
         let path = parts.uri.path().to_owned();
         self.received.lock().unwrap().push((path.clone(), body.to_vec()));
         let (status, answer) = match (parts.method, path.as_str()) {
+            _ if self.says.refuses.is_some() => self.says.refuses.clone().unwrap(),
             (Method::POST, "/api/v3/evidence") => (StatusCode::OK, self.evidence(&body, exporter)),
             (Method::GET, "/api/v3/status") => (StatusCode::OK, self.status()),
             (Method::GET, "/api/v2/manifest") => (StatusCode::OK, self.manifest()),

@@ -1,5 +1,7 @@
 //! What a verification refuses.
 
+use http::StatusCode;
+use serde_json::json;
 use strongroom_api::coordinator::bytes::Hex32;
 use strongroom_attest::Protection;
 use strongroom_client::{ClientPolicy, Error, Kind, Pin, Trust, TrustedCoordinator};
@@ -286,4 +288,68 @@ async fn reading_needs_the_pinned_root() {
         .await
         .unwrap();
     assert_eq!(pinned.status().await.unwrap_err().code(), "log.not_extended");
+}
+
+#[tokio::test]
+async fn a_peer_does_not_choose_our_codes() {
+    let (mut world, trust) = pinned().await;
+    world.says.refuses = Some((
+        StatusCode::SERVICE_UNAVAILABLE,
+        json!({ "code": "state.rolled_back", "message": "so I say", "request_id": "17" }),
+    ));
+    let running = world.start().await;
+    let unverified = [
+        verify(&world, Pin::First).await.unwrap_err(),
+        running
+            .coordinator
+            .look(&world.caller())
+            .await
+            .unwrap()
+            .status()
+            .await
+            .unwrap_err(),
+    ];
+    for error in unverified {
+        assert_eq!((error.code(), error.kind()), ("peer.refused", Kind::Failed));
+        assert_eq!(error.peer_code(), Some("state.rolled_back"));
+        assert_eq!(error.hint(), None);
+        assert!(
+            error
+                .to_string()
+                .ends_with("refused: so I say (request 17) (its code: state.rolled_back)"),
+            "{error}"
+        );
+    }
+    // The pinned root is the coordinator's own: what it says is worth a hint, and is its word all the same.
+    let pinned = running.coordinator.pinned(&trust, &world.caller()).await.unwrap();
+    let error = pinned.status().await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.peer_code()),
+        ("peer.refused", Some("state.rolled_back"))
+    );
+    assert!(error.hint().unwrap().contains("nothing may be sent to it"));
+
+    // No code of ours but those few has a hint, whoever says it.
+    world.says.refuses = Some((
+        StatusCode::FORBIDDEN,
+        json!({ "code": "evidence.measurement", "message": "", "request_id": "" }),
+    ));
+    let running = world.start().await;
+    let pinned = running.coordinator.pinned(&trust, &world.caller()).await.unwrap();
+    assert_eq!(pinned.status().await.unwrap_err().hint(), None);
+}
+
+#[tokio::test]
+async fn another_server_is_told_from_a_coordinator() {
+    let mut world = World::new();
+    world.says.refuses = Some((StatusCode::NOT_FOUND, json!("no such page")));
+    let error = verify(&world, Pin::First).await.unwrap_err();
+    assert_eq!((error.code(), error.peer_code()), ("peer.refused", None));
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("no Strongroom coordinator answers here; check the port")
+    );
+    world.says.refuses = Some((StatusCode::BAD_GATEWAY, json!("no such host")));
+    let error = verify(&world, Pin::First).await.unwrap_err();
+    assert_eq!((error.code(), error.hint()), ("peer.refused", None));
 }

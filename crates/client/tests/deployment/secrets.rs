@@ -54,7 +54,10 @@ async fn a_manifest_that_changed_meanwhile_is_explained() {
         .await
         .unwrap();
     let error = verified.set_secrets(key()).await.unwrap_err();
-    assert_eq!(error.code(), "secret.manifest_changed");
+    assert_eq!(
+        (error.code(), error.peer_code()),
+        ("peer.refused", Some("secret.manifest_changed"))
+    );
     assert!(
         error
             .to_string()

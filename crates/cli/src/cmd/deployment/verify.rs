@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     let expect = args.expect.as_deref().unwrap_or(Path::new("policy.json"));
     let policy = policy::load(expect)?;
-    let identity = args.user.load()?;
+    let identity = args.user.load(context)?;
     let earlier = match &args.trust {
         Some(file) if file.exists() => Some(Trust::load(file)?),
         _ => None,

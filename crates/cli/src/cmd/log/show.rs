@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let trust = Trust::load(&args.trust)?;
-    let identity = args.user.load()?;
+    let identity = args.user.load(context)?;
     let caller = context.caller(identity.as_ref());
     let log = Coordinator::at(&args.host)?
         .pinned(&trust, &caller)

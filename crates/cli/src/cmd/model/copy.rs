@@ -6,7 +6,7 @@ use crate::context::Context;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Path or store URL to read from: file://, s3://, gs://, az://, https://.
+    /// Path or store URL of the bundle to read: file://, s3://, gs://, az://, https://.
     from: String,
 
     /// Path or store URL to write to: file://, s3://, gs://, az://.

@@ -25,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let key = model::load_key(&args.key)?;
+    let key = super::load_key(&args.key, context)?;
     let bar = Bar::new(context, "decrypting");
     model::decrypt(&args.url, &args.folder, &key, &args.digest, bar.progress()).await?;
     drop(bar);

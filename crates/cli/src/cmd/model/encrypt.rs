@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use strongroom_client::files::Existing;
 use strongroom_client::model;
 
+use super::load_key;
 use crate::context::Context;
 use crate::progress::Bar;
 
@@ -22,21 +24,27 @@ pub(crate) struct Args {
     /// JSON with inputs and the outputs they must give; whoever loads the model checks it with them.
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
+
+    /// Replace what is at the destination already. Model, reference and key are never written over.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let key = model::load_key(&args.key)?;
+    let key = load_key(&args.key, context)?;
     let bar = Bar::new(context, "encrypting");
-    let reference = args.reference.as_deref();
-    let made = model::encrypt(
-        &args.source,
-        &args.destination,
-        &key,
-        reference,
-        &context.random,
-        bar.progress(),
-    )
-    .await?;
+    let what = model::Encryption {
+        source: &args.source,
+        reference: args.reference.as_deref(),
+        key_file: Some(&args.key),
+        destination: &args.destination,
+        existing: if args.force {
+            Existing::Replace
+        } else {
+            Existing::Keep
+        },
+    };
+    let made = model::encrypt(&what, &key, &context.random, bar.progress()).await?;
     drop(bar);
     context.output.result(&made, || {
         format!(

@@ -47,7 +47,7 @@ pub(super) fn run(verb: &Command, context: &Context) -> anyhow::Result<()> {
             })
         }
         Command::Id(args) => {
-            let id = model::load_key(&args.file)?.id();
+            let id = super::load_key(&args.file, context)?.id();
             context
                 .output
                 .result(&serde_json::json!({ "key_id": id }), || format!("key id: {id}"))

@@ -8,10 +8,10 @@ mod key;
 mod rewrap;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use strongroom_client::BundleDigest;
+use strongroom_client::{BundleDigest, Error, model};
 
 use crate::context::Context;
 
@@ -47,6 +47,12 @@ struct Bundle {
     /// Digest that the bundle has to have, as `model encrypt` printed it.
     #[arg(long, value_name = "HEX")]
     digest: BundleDigest,
+}
+
+/// Reads a model key, and warns where others could do so too.
+fn load_key(file: &Path, context: &Context) -> Result<model::ModelKey, Error> {
+    context.warn_if_open(file);
+    model::load_key(file)
 }
 
 pub(crate) async fn run(verb: Command, context: &Context) -> anyhow::Result<()> {

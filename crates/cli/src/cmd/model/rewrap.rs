@@ -25,7 +25,10 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let (old, new) = (model::load_key(&args.key)?, model::load_key(&args.new_key)?);
+    let (old, new) = (
+        super::load_key(&args.key, context)?,
+        super::load_key(&args.new_key, context)?,
+    );
     let rewrapped = model::rewrap(&args.url, &old, &new, &context.random).await?;
     let result = serde_json::json!({ "digest": rewrapped.digest, "key_id": rewrapped.key_id });
     context.output.result(&result, || {

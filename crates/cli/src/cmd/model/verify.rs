@@ -14,7 +14,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let Bundle { url, key, digest } = &args.bundle;
-    let key = model::load_key(key)?;
+    let key = super::load_key(key, context)?;
     let bar = Bar::new(context, "verifying");
     let verified = model::verify(url, &key, digest, bar.progress()).await?;
     drop(bar);

@@ -42,9 +42,10 @@ struct Assignment {
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let trust = Trust::load(&args.trust)?;
     let policy = policy::load(&args.expect)?;
-    let identity = context::load(&args.cert, &args.key)?;
+    let identity = context::load(&args.cert, &args.key, context)?;
     let mut secrets = Vec::with_capacity(args.secrets.len());
     for Assignment { name, file } in &args.secrets {
+        context.warn_if_open(file);
         secrets.push((name.clone(), files::read_secret(file)?));
     }
     let names: Vec<String> = secrets.iter().map(|(name, _)| name.clone()).collect();
