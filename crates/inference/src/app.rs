@@ -38,11 +38,13 @@ pub struct App {
     pub encoding: Encoding,
 }
 
-/// What one request may take.
+/// What requests may take.
 #[derive(Debug, Clone)]
 pub struct RequestLimits {
     /// Body of a request, in bytes, after decompression.
     pub body_bytes_max: usize,
+    /// Memory of the bodies of all REST requests at once, in bytes. Further ones are refused.
+    pub bodies_bytes_max: usize,
     /// Memory of all its tensors together, in bytes.
     pub tensor_bytes_max: usize,
     /// Time for an answer to a REST request.

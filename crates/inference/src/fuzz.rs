@@ -11,12 +11,12 @@ use crate::textproto;
 
 /// Takes `data` for the body of a request, and prints what it is.
 pub fn request_body(data: &[u8]) {
-    if let Ok(value) = parse(data) {
+    if let Ok(value) = parse(data, DOCUMENT_BYTES_MAX) {
         let mut writer = Writer::new();
         writer.layout(Layout::OneLineArrays);
         writer.value(&value);
         let printed = writer.finish();
-        assert!(parse(&printed).is_ok(), "what is printed can be read");
+        assert!(parse(&printed, usize::MAX).is_ok(), "what is printed can be read");
     }
 }
 
@@ -41,3 +41,4 @@ pub fn model(data: &[u8]) {
 }
 
 const TENSOR_BYTES_MAX: usize = 1 << 20;
+const DOCUMENT_BYTES_MAX: usize = 1 << 24;

@@ -16,7 +16,7 @@ use strongroom_service::{
 use tokio::task::JoinSet;
 
 use crate::app::{App, Clock};
-use crate::config::{Config, Identity, Listen, TlsPlan};
+use crate::config::{Config, Identity, Listen, Mode, TlsPlan};
 use crate::engine;
 use crate::metrics::Metrics;
 use crate::model::load::{LoadError, Loader};
@@ -40,7 +40,7 @@ pub struct Addresses {
     /// REST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rest_addr: Option<SocketAddr>,
-    /// Health and metrics, without TLS.
+    /// Health, and metrics in plain mode, without TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_addr: Option<SocketAddr>,
 }
@@ -138,7 +138,7 @@ impl Server {
         let grpc_tls = transport(config.grpc_tls.as_ref(), GRPC_PROTOCOLS, &shutdown)?;
         let rest_tls = transport(config.rest_tls.as_ref(), REST_PROTOCOLS, &shutdown)?;
         if let Some(port) = config.listen.health_port {
-            let router = health_router(&readiness, &app);
+            let router = health_router(&readiness, &app, config.mode);
             let address = tcp(&config.listen, port);
             server.addresses.health_addr = server.listen(&address, router, Transport::Plain, &spawn).await?;
         }
@@ -302,10 +302,16 @@ fn transport(
     })
 }
 
-fn health_router(readiness: &Readiness, app: &Arc<App>) -> Router {
+// Counts of requests and names of models are nobody's business where the host is not trusted: there metrics are on the
+// REST port alone, with TLS.
+fn health_router(readiness: &Readiness, app: &Arc<App>, mode: Mode) -> Router {
+    let health = health::router(readiness.clone());
+    if mode == Mode::Confidential {
+        return health;
+    }
     let app = Arc::clone(app);
     let metrics = move || async move { rest::metrics(&app) };
-    health::router(readiness.clone()).route(METRICS_PATH, get(metrics))
+    health.route(METRICS_PATH, get(metrics))
 }
 
 fn tcp(listen: &Listen, port: u16) -> ListenAddress {

@@ -35,18 +35,28 @@ pub enum FlagError {
     /// The same flag twice, where it can be given once.
     #[error("flag --{0} is given twice")]
     Twice(&'static str),
+    /// A restriction that would be none: what a script makes of an unset variable.
+    #[error("flag --{0} must not be empty")]
+    Empty(&'static str),
+    /// TensorFlow Serving would pass it over.
+    #[error("unexpected argument after --: {0}")]
+    AfterEnd(String),
 }
 
 impl Flags {
-    /// Reads arguments (without the program's name). `--` ends them.
+    /// Reads arguments (without the program's name). `--` may end them.
     ///
     /// # Errors
-    /// On an argument that is no flag, and a value that is not of its kind.
+    /// On an argument that is no flag, a value that is not of its kind, and anything after `--`.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, FlagError> {
         let mut flags = Self::default();
-        for argument in arguments {
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
             if argument == "--" {
-                break;
+                return match arguments.next() {
+                    Some(argument) => Err(FlagError::AfterEnd(argument)),
+                    None => Ok(flags),
+                };
             }
             let Some(text) = argument.strip_prefix("--") else {
                 return Err(unknown(argument));
@@ -70,6 +80,9 @@ impl Flags {
                     });
                 }
             };
+            if value.is_empty() && RESTRICTING.contains(&flag.name) {
+                return Err(FlagError::Empty(flag.name));
+            }
             let values = flags.values.entry(flag.name).or_default();
             if !values.is_empty() && !flag.repeats {
                 return Err(FlagError::Twice(flag.name));
@@ -126,6 +139,17 @@ fn unknown(argument: String) -> FlagError {
     }
 }
 
+/// Flags without which the server would serve more, or to more people. Left out is a choice; empty is a mistake.
+const RESTRICTING: &[&str] = &[
+    "model_bundle_digest",
+    "model_keys_dir",
+    "provision_file",
+    "ssl_config_file",
+    "tls_certificate_file",
+    "tls_client_ca_file",
+    "tls_key_file",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,14 +160,7 @@ mod tests {
 
     #[test]
     fn reads_flags() {
-        let flags = parse(&[
-            "--port=8500",
-            "--enable_batching",
-            "--model_name=m",
-            "--",
-            "--anything",
-        ])
-        .expect("flags");
+        let flags = parse(&["--port=8500", "--enable_batching", "--model_name=m", "--"]).expect("flags");
         assert_eq!(flags.number("port"), Some(8500));
         assert!(flags.switch("enable_batching"));
         assert_eq!(flags.text("model_name"), Some("m"));
@@ -173,6 +190,17 @@ mod tests {
         assert!(text(&["--enable_batching=1"]).starts_with("couldn't interpret value \"1\""));
         assert!(text(&["--port=x"]).contains("takes a whole number"));
         assert_eq!(text(&["--port=1", "--port=2"]), "flag --port is given twice");
+        assert_eq!(
+            text(&["--port=1", "--", "--tls_client_ca_file=/c"]),
+            "unexpected argument after --: --tls_client_ca_file=/c"
+        );
+        for flag in RESTRICTING {
+            assert!(table::find(flag).is_some(), "{flag} is a flag");
+            assert_eq!(
+                text(&[&format!("--{flag}=")]),
+                format!("flag --{flag} must not be empty")
+            );
+        }
         assert!(text(&["--enable_batchingX"]).starts_with("unknown argument"));
     }
 }

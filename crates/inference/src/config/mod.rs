@@ -81,7 +81,7 @@ pub struct Listen {
     pub grpc_socket: Option<PathBuf>,
     /// Port of REST.
     pub rest_port: Option<u16>,
-    /// Port of health and metrics, never with TLS.
+    /// Port of health and, in plain mode, metrics; never with TLS.
     pub health_port: Option<u16>,
 }
 
@@ -290,8 +290,11 @@ fn listen(flags: &Flags) -> Result<Listen, ConfigError> {
 
 fn limits(flags: &Flags) -> Result<RequestLimits, ConfigError> {
     let timeout = positive(flags, "rest_api_timeout_in_ms")?.unwrap_or(REST_TIMEOUT_MS);
+    let body_bytes_max = positive(flags, "rest_max_body_bytes")?.unwrap_or(BODY_BYTES_MAX);
     Ok(RequestLimits {
-        body_bytes_max: positive(flags, "rest_max_body_bytes")?.unwrap_or(BODY_BYTES_MAX),
+        body_bytes_max,
+        // Never so little that the largest body finds no room at all.
+        bodies_bytes_max: BODIES_BYTES_MAX.max(body_bytes_max.saturating_mul(2)),
         tensor_bytes_max: positive(flags, "max_tensor_bytes")?.unwrap_or(TENSOR_BYTES_MAX),
         rest_timeout: Duration::from_millis(timeout as u64),
     })
@@ -328,6 +331,7 @@ const FIXED_BY_PROVISION: &[&str] = &[
 const ENGINE_TIMING: &str = "RTEN_TIMING";
 const REST_TIMEOUT_MS: usize = 30_000;
 const BODY_BYTES_MAX: usize = 64 << 20;
+const BODIES_BYTES_MAX: usize = 512 << 20;
 const TENSOR_BYTES_MAX: usize = 256 << 20;
 const QUEUE_MAX: usize = 1024;
 

@@ -266,7 +266,7 @@ const FLAGS: &[Flag] = &[
     full(
         "health_port",
         Kind::Int,
-        "plaintext TCP port of /healthz, /readyz and metrics; 0 switches it off (0)",
+        "plaintext TCP port of /healthz, /readyz and, without --provision_file, metrics; 0 switches it off (0)",
     ),
     full(
         "rest_max_body_bytes",
@@ -276,7 +276,7 @@ const FLAGS: &[Flag] = &[
     full(
         "max_tensor_bytes",
         Kind::Int,
-        "memory of all tensors of one request (268435456)",
+        "memory of all tensors of one request; a REST document may take twice that (268435456)",
     ),
     full(
         "model_workers",

@@ -6,8 +6,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use strongroom_api::serving::{Code, DataType};
 
+use super::allowance::Allowance;
 use super::json::{Number, Value};
 use crate::error::RequestError;
+use crate::tensor::dtype::element_bytes;
 use crate::tensor::{Data, Tensor, type_name};
 
 /// Rows of one input, one after the other; all have the shape of the first.
@@ -35,14 +37,14 @@ impl Column {
         self.rows
     }
 
-    /// Adds a row.
+    /// Adds a row, and takes its memory from `allowance`.
     ///
     /// # Errors
-    /// When it is ragged, of another shape than the first, or of another type than declared.
-    pub fn push(&mut self, value: &Value) -> Result<(), RequestError> {
+    /// When it is ragged, of another shape than the first, of another type than declared, or too large.
+    pub fn push(&mut self, value: &Value, allowance: &mut Allowance) -> Result<(), RequestError> {
         let shape = shape_of(value);
         let before = self.data.len();
-        self.data.fill(value, 0, &shape)?;
+        self.data.fill(value, 0, &shape, allowance)?;
         let size = self.data.len() - before;
         let (size_first, shape_first) = self.row.get_or_insert_with(|| (size, shape.clone()));
         if size != *size_first {
@@ -70,14 +72,14 @@ impl Column {
     }
 }
 
-/// A value as one tensor, with the shape of its lists; a plain value is a scalar.
+/// A value as one tensor, with the shape of its lists and memory of `allowance`; a plain value is a scalar.
 ///
 /// # Errors
-/// When it is ragged, or of another type than declared.
-pub fn tensor(value: &Value, dtype: DataType) -> Result<Tensor, RequestError> {
+/// When it is ragged, of another type than declared, or too large.
+pub fn tensor(value: &Value, dtype: DataType, allowance: &mut Allowance) -> Result<Tensor, RequestError> {
     let shape = shape_of(value);
     let mut elements = Elements::new(dtype);
-    elements.fill(value, 0, &shape)?;
+    elements.fill(value, 0, &shape, allowance)?;
     Ok(elements.into_tensor(shape))
 }
 
@@ -134,7 +136,13 @@ impl Elements {
         Tensor::new(shape, data).expect("every element was counted against the shape")
     }
 
-    fn fill(&mut self, value: &Value, level: usize, shape: &[usize]) -> Result<(), RequestError> {
+    fn fill(
+        &mut self,
+        value: &Value,
+        level: usize,
+        shape: &[usize],
+        allowance: &mut Allowance,
+    ) -> Result<(), RequestError> {
         let Value::Array(elements) = value else {
             if level != shape.len() {
                 return Err(RequestError::invalid(format!(
@@ -144,7 +152,7 @@ impl Elements {
                     shape.len()
                 )));
             }
-            return self.push(value);
+            return self.push(value, allowance);
         };
         let Some(expected) = shape.get(level) else {
             return Err(RequestError::invalid(format!(
@@ -160,10 +168,10 @@ impl Elements {
         }
         elements
             .iter()
-            .try_for_each(|element| self.fill(element, level + 1, shape))
+            .try_for_each(|element| self.fill(element, level + 1, shape, allowance))
     }
 
-    fn push(&mut self, value: &Value) -> Result<(), RequestError> {
+    fn push(&mut self, value: &Value, allowance: &mut Allowance) -> Result<(), RequestError> {
         let Some(data) = &mut self.data else {
             return Err(RequestError::new(
                 Code::Unimplemented,
@@ -174,12 +182,25 @@ impl Elements {
                 ),
             ));
         };
+        take(allowance, element_bytes(self.dtype))?;
         if let Data::String(values) = data {
-            values.push(string(value)?);
+            let text = string(value)?;
+            take(allowance, text.len())?;
+            values.push(text);
             return Ok(());
         }
         push_plain(data, value).ok_or_else(|| mismatch(value, self.dtype))
     }
+}
+
+fn take(allowance: &mut Allowance, bytes: usize) -> Result<(), RequestError> {
+    allowance.take(bytes).map_err(|exhausted| {
+        let text = format!(
+            "The tensors of a request may take at most {} bytes (--max_tensor_bytes)",
+            exhausted.bytes_max
+        );
+        RequestError::new(Code::ResourceExhausted, text)
+    })
 }
 
 // Narrow integers are cut to their width, as the original does; floats beyond the range become infinite.

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use strongroom_api::serving::{Code, DEFAULT_SIGNATURE};
 
+use super::allowance::Allowance;
 use super::column::{self, Column};
-use super::json::{self, Value};
+use super::json::{self, ParseError, Value};
 use crate::engine::Signature;
 use crate::error::RequestError;
 use crate::tensor::Tensor;
@@ -27,15 +28,23 @@ pub enum Form {
 pub struct Body {
     document: Value,
     signature: String,
+    tensor_bytes_max: usize,
 }
 
 impl Body {
-    /// Parses a body as far as it can be read without the model.
+    /// Parses a body as far as it can be read without the model, for tensors of at most `tensor_bytes_max` bytes.
     ///
     /// # Errors
-    /// When it is no JSON object, or `signature_name` is no string.
-    pub fn parse(text: &[u8]) -> Result<Self, RequestError> {
-        let document = json::parse(text).map_err(|error| RequestError::invalid(error.to_string()))?;
+    /// When it is no JSON object, or too large a one, or `signature_name` is no string.
+    pub fn parse(text: &[u8], tensor_bytes_max: usize) -> Result<Self, RequestError> {
+        let bytes_max = tensor_bytes_max.saturating_mul(DOCUMENT_FACTOR);
+        let document = json::parse(text, bytes_max).map_err(|error| match error {
+            ParseError::Syntax { .. } => RequestError::invalid(error.to_string()),
+            ParseError::TooLarge { .. } => RequestError::new(
+                Code::ResourceExhausted,
+                format!("{error} ({DOCUMENT_FACTOR} times --max_tensor_bytes)"),
+            ),
+        })?;
         if !matches!(document, Value::Object(_)) {
             return Err(RequestError::invalid(format!(
                 "JSON Value: {} Is not object",
@@ -53,7 +62,11 @@ impl Body {
                 )));
             }
         };
-        Ok(Self { document, signature })
+        Ok(Self {
+            document,
+            signature,
+            tensor_bytes_max,
+        })
     }
 
     /// The signature that the body asks for.
@@ -65,7 +78,7 @@ impl Body {
     /// Reads the inputs that `signature` declares.
     ///
     /// # Errors
-    /// When the body does not hold exactly what the signature asks for.
+    /// When the body does not hold exactly what the signature asks for, or more than tensors may take.
     pub fn inputs(&self, signature: &Signature) -> Result<(Form, BTreeMap<String, Tensor>), RequestError> {
         if signature.inputs.is_empty() {
             let name = if self.signature == DEFAULT_SIGNATURE {
@@ -77,13 +90,17 @@ impl Body {
                 "Failed to get input map for signature: {name}"
             )));
         }
+        let allowance = &mut Allowance::new(self.tensor_bytes_max);
         match (self.document.member("instances"), self.document.member("inputs")) {
             (Some(_), Some(_)) => Err(RequestError::invalid(format!(
                 "JSON Value: {} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
                 self.document.debug()
             ))),
-            (Some(instances), None) => Ok((Form::Rows, rows(instances, signature, &self.document)?)),
-            (None, Some(inputs)) => Ok((Form::Columns, columns(inputs, signature)?)),
+            (Some(instances), None) => {
+                let inputs = rows(instances, signature, &self.document, allowance)?;
+                Ok((Form::Rows, inputs))
+            }
+            (None, Some(inputs)) => Ok((Form::Columns, columns(inputs, signature, allowance)?)),
             (None, None) => Err(RequestError::invalid("Missing 'inputs' or 'instances' key")),
         }
     }
@@ -93,6 +110,7 @@ fn rows(
     instances: &Value,
     signature: &Signature,
     document: &Value,
+    allowance: &mut Allowance,
 ) -> Result<BTreeMap<String, Tensor>, RequestError> {
     let Value::Array(elements) = instances else {
         return Err(RequestError::invalid(format!(
@@ -107,13 +125,17 @@ fn rows(
         )));
     };
     if is_named(first) {
-        named_rows(elements, signature)
+        named_rows(elements, signature, allowance)
     } else {
-        plain_rows(elements, signature)
+        plain_rows(elements, signature, allowance)
     }
 }
 
-fn named_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<String, Tensor>, RequestError> {
+fn named_rows(
+    elements: &[Value],
+    signature: &Signature,
+    allowance: &mut Allowance,
+) -> Result<BTreeMap<String, Tensor>, RequestError> {
     let mut columns: BTreeMap<&str, Column> = signature
         .inputs
         .iter()
@@ -140,7 +162,9 @@ fn named_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<Stri
             })?;
             // A name that occurs twice counts once.
             if column.rows() == index {
-                column.push(value).map_err(|error| error.within(&context()))?;
+                column
+                    .push(value, allowance)
+                    .map_err(|error| error.within(&context()))?;
             }
         }
         if columns.values().any(|column| column.rows() != index + 1) {
@@ -158,7 +182,11 @@ fn named_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<Stri
         .collect())
 }
 
-fn plain_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<String, Tensor>, RequestError> {
+fn plain_rows(
+    elements: &[Value],
+    signature: &Signature,
+    allowance: &mut Allowance,
+) -> Result<BTreeMap<String, Tensor>, RequestError> {
     let mut inputs = signature.inputs.iter();
     let (Some((alias, spec)), None) = (inputs.next(), inputs.next()) else {
         return Err(RequestError::invalid(
@@ -174,18 +202,24 @@ fn plain_rows(elements: &[Value], signature: &Signature) -> Result<BTreeMap<Stri
             )));
         }
         let context = || format!("Failed to process element: {index} of 'instances' list. Error: ");
-        column.push(element).map_err(|error| error.within(&context()))?;
+        column
+            .push(element, allowance)
+            .map_err(|error| error.within(&context()))?;
     }
     Ok(BTreeMap::from([(alias.clone(), column.finish_rows())]))
 }
 
-fn columns(inputs: &Value, signature: &Signature) -> Result<BTreeMap<String, Tensor>, RequestError> {
+fn columns(
+    inputs: &Value,
+    signature: &Signature,
+    allowance: &mut Allowance,
+) -> Result<BTreeMap<String, Tensor>, RequestError> {
     if is_named(inputs) {
         let read = |(alias, spec): (&String, &crate::engine::TensorSpec)| {
             let value = inputs.member(alias).ok_or_else(|| {
                 RequestError::invalid(format!("Missing named input: {alias} in 'inputs' object."))
             })?;
-            Ok((alias.clone(), column::tensor(value, spec.dtype)?))
+            Ok((alias.clone(), column::tensor(value, spec.dtype, allowance)?))
         };
         return signature.inputs.iter().map(read).collect();
     }
@@ -198,7 +232,7 @@ fn columns(inputs: &Value, signature: &Signature) -> Result<BTreeMap<String, Ten
     };
     Ok(BTreeMap::from([(
         alias.clone(),
-        column::tensor(inputs, spec.dtype)?,
+        column::tensor(inputs, spec.dtype, allowance)?,
     )]))
 }
 
@@ -215,6 +249,10 @@ pub fn no_signature(name: &str) -> RequestError {
         format!("Serving signature name: \"{name}\" not found in signature def"),
     )
 }
+
+/// Memory of a parsed document, in memory of the tensors that it may hold: a number takes 32 bytes there, 4 or 8 here, and
+/// a list as much again.
+const DOCUMENT_FACTOR: usize = 2;
 
 #[cfg(test)]
 #[path = "decode_tests.rs"]

@@ -22,7 +22,7 @@ fn signature(inputs: &[(&str, DataType)]) -> Signature {
 }
 
 fn read(text: &str, inputs: &[(&str, DataType)]) -> Result<(Form, BTreeMap<String, Tensor>), RequestError> {
-    Body::parse(text.as_bytes())?.inputs(&signature(inputs))
+    Body::parse(text.as_bytes(), 1 << 20)?.inputs(&signature(inputs))
 }
 
 fn one(text: &str, dtype: DataType) -> (Form, Vec<usize>, Data) {
@@ -223,4 +223,33 @@ fn refuses_values_of_another_type() {
     let half = code(r#"{"inputs":[1]}"#, DataType::DtHalf);
     assert_eq!(half.code(), Code::Unimplemented);
     assert_eq!(half.message(), "Conversion of JSON Value: 1 to type: half");
+}
+
+#[test]
+fn memory_is_bounded() {
+    let read = |text: &str, dtype, bytes_max| {
+        Body::parse(text.as_bytes(), bytes_max)?.inputs(&signature(&[("x", dtype), ("y", dtype)]))
+    };
+    // The document is refused before there is a tensor.
+    let many = format!(r#"{{"x":[{}[0]]}}"#, "[0],".repeat(1 << 10));
+    let error = read(&many, FLOAT, 1 << 14).expect_err("too large");
+    assert_eq!(error.code(), Code::ResourceExhausted);
+    assert!(error.message().contains("32768 bytes"), "{error}");
+    assert!(error.message().contains("--max_tensor_bytes"), "{error}");
+    // All tensors share one allowance.
+    let string = "a".repeat(512);
+    for text in [
+        format!(r#"{{"instances":[{{"x":"{string}","y":"{string}"}}]}}"#),
+        format!(r#"{{"inputs":{{"x":"{string}","y":"{string}"}}}}"#),
+    ] {
+        let error = read(&text, DataType::DtString, 1000).expect_err("too large");
+        assert_eq!(error.code(), Code::ResourceExhausted, "{text}");
+        assert!(
+            error
+                .message()
+                .contains("at most 1000 bytes (--max_tensor_bytes)"),
+            "{error}"
+        );
+        assert!(read(&text, DataType::DtString, 1200).is_ok(), "{text}");
+    }
 }

@@ -1,15 +1,14 @@
 //! TensorFlow Serving's REST interface: path to request, request to bytes.
 
-use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body as HttpBody, Bytes};
+use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flate2::read::MultiGzDecoder;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use strongroom_api::serving::Code;
 use strongroom_service::ConnectionInfo;
 
@@ -19,6 +18,8 @@ use crate::engine::Call;
 use crate::error::RequestError;
 use crate::metrics::Entrypoint;
 
+pub mod allowance;
+pub mod body;
 pub mod column;
 pub mod decode;
 pub mod encode;
@@ -26,6 +27,7 @@ pub mod json;
 pub mod protojson;
 pub mod route;
 
+use body::{Bodies, BodyError, Held};
 use route::{Route, Target, Verb};
 
 /// Settings of the REST interface.
@@ -39,14 +41,15 @@ pub struct RestOptions {
 
 struct Rest {
     app: Arc<App>,
+    bodies: Bodies,
     options: RestOptions,
 }
 
 /// The whole interface as one router.
 pub fn router(app: Arc<App>, options: RestOptions) -> Router {
-    Router::new()
-        .fallback(handle)
-        .with_state(Arc::new(Rest { app, options }))
+    let bodies = Bodies::new(app.limits.body_bytes_max, app.limits.bodies_bytes_max);
+    let rest = Rest { app, bodies, options };
+    Router::new().fallback(handle).with_state(Arc::new(rest))
 }
 
 /// Text of the metrics, as an answer.
@@ -67,9 +70,33 @@ impl From<RequestError> for Failure {
     }
 }
 
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        let status = match error {
+            BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self {
+            error: RequestError::new(Code::ResourceExhausted, error.to_string()),
+            status: Some(status),
+        }
+    }
+}
+
 async fn handle(State(rest): State<Arc<Rest>>, request: Request) -> Response {
-    let path = request
-        .uri()
+    let (head, mut body) = request.into_parts();
+    let response = respond_to(&rest, &head, &mut body).await;
+    // A client of HTTP/1.1 that waits for leave to send need not send at all.
+    let waits = head.version < Version::HTTP_2 && head.headers.contains_key(header::EXPECT);
+    if !response.status().is_success() && !waits {
+        body::drain(&mut body, rest.app.limits.body_bytes_max, DRAIN_TIME_MAX).await;
+    }
+    response
+}
+
+async fn respond_to(rest: &Rest, head: &Parts, body: &mut HttpBody) -> Response {
+    let path = head
+        .uri
         .path_and_query()
         .map_or_else(String::new, ToString::to_string);
     if rest.options.metrics_path.as_deref() == Some(path.as_str()) {
@@ -81,13 +108,13 @@ async fn handle(State(rest): State<Arc<Rest>>, request: Request) -> Response {
     {
         return respond(StatusCode::NOT_FOUND, "text/html", NOT_FOUND_PAGE.into());
     }
-    if request.method() == Method::OPTIONS {
-        return preflight(&rest.options, request.headers());
+    if head.method == Method::OPTIONS {
+        return preflight(&rest.options, &head.headers);
     }
-    let (model, answer) = match route::route(request.method(), &path) {
+    let (model, answer) = match route::route(&head.method, &path) {
         Ok(route) => {
             let model = target(&route).name.clone();
-            (model, rest.answer(route, request).await)
+            (model, rest.answer(route, head, body).await)
         }
         Err(error) => (String::new(), Err(error.into())),
     };
@@ -107,12 +134,12 @@ async fn handle(State(rest): State<Arc<Rest>>, request: Request) -> Response {
 }
 
 impl Rest {
-    async fn answer(&self, route: Route, request: Request) -> Result<Vec<u8>, Failure> {
+    async fn answer(&self, route: Route, head: &Parts, body: &mut HttpBody) -> Result<Vec<u8>, Failure> {
         let begin = Instant::now();
         let name = target(&route).name.clone();
         let (api, body) = match route {
-            Route::Infer(target, Verb::Predict) => ("predict", self.predict(target, request).await?),
-            Route::Infer(target, verb) => return Err(self.unimplemented(&target, verb, &request).into()),
+            Route::Infer(target, Verb::Predict) => ("predict", self.predict(target, head, body).await?),
+            Route::Infer(target, verb) => return Err(self.unimplemented(&target, verb, head).into()),
             Route::Status(target) => {
                 let response = describe::status(&self.app, &target.name, &target.version)?;
                 ("", protojson::status(&response).into_bytes())
@@ -134,23 +161,24 @@ impl Rest {
         Ok(body)
     }
 
-    async fn predict(&self, target: Target, request: Request) -> Result<Vec<u8>, Failure> {
+    async fn predict(&self, target: Target, head: &Parts, body: &mut HttpBody) -> Result<Vec<u8>, Failure> {
         let permit = self
             .app
-            .admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>())?;
-        let text = self.body(request).await?;
+            .admit(&target.name, head.extensions.get::<Arc<ConnectionInfo>>())?;
+        let gzip = head.headers.get(header::CONTENT_ENCODING).is_some_and(is_gzip);
+        let text = self.bodies.read(body, gzip).await?;
         let app = Arc::clone(&self.app);
         let limit = Some(self.app.limits.rest_timeout);
         Ok(self
             .app
-            .work(limit, move || predict(&app, &permit, &target, &text))
+            .work(limit, move || predict(&app, &permit, &target, text))
             .await?)
     }
 
-    fn unimplemented(&self, target: &Target, verb: Verb, request: &Request) -> RequestError {
+    fn unimplemented(&self, target: &Target, verb: Verb, head: &Parts) -> RequestError {
         let permit = self
             .app
-            .admit(&target.name, request.extensions().get::<Arc<ConnectionInfo>>());
+            .admit(&target.name, head.extensions.get::<Arc<ConnectionInfo>>());
         match permit.and_then(|permit| App::find(&permit, &target.name, &target.version).map(drop)) {
             Ok(()) => RequestError::new(
                 Code::Unimplemented,
@@ -159,45 +187,19 @@ impl Rest {
             Err(error) => error,
         }
     }
-
-    async fn body(&self, request: Request) -> Result<Bytes, Failure> {
-        let limit = self.app.limits.body_bytes_max;
-        let gzip = request
-            .headers()
-            .get(header::CONTENT_ENCODING)
-            .is_some_and(is_gzip);
-        let body = axum::body::to_bytes(request.into_body(), limit)
-            .await
-            .map_err(|_| Failure {
-                error: RequestError::new(
-                    Code::ResourceExhausted,
-                    format!("The request body could not be read; it may have at most {limit} bytes"),
-                ),
-                status: Some(StatusCode::PAYLOAD_TOO_LARGE),
-            })?;
-        Ok(if gzip { unzip(&body, limit) } else { body })
-    }
 }
 
-fn predict(app: &App, permit: &ModelPermit, target: &Target, text: &[u8]) -> Result<Vec<u8>, RequestError> {
-    let body = decode::Body::parse(text)?;
+fn predict(app: &App, permit: &ModelPermit, target: &Target, text: Held) -> Result<Vec<u8>, RequestError> {
+    let body = decode::Body::parse(text.as_slice(), app.limits.tensor_bytes_max)?;
+    drop(text);
     let (permit, servable) = App::find(permit, &target.name, &target.version)?;
     let signature =
         signature(&servable, body.signature()).ok_or_else(|| decode::no_signature(body.signature()))?;
     let (form, inputs) = body.inputs(signature)?;
+    drop(body);
     let call = Call::new(signature, inputs, &[])?;
     let outputs = app.infer(permit, &servable, call, "Predict")?;
     encode::predict(&outputs, form)
-}
-
-// What cannot be unpacked counts as an empty body, as in the original; so does what is larger than the limit.
-fn unzip(body: &[u8], limit: usize) -> Bytes {
-    let mut out = Vec::new();
-    let mut reader = MultiGzDecoder::new(body).take(limit as u64 + 1);
-    match reader.read_to_end(&mut out) {
-        Ok(_) if out.len() <= limit => out.into(),
-        _ => Bytes::new(),
-    }
 }
 
 fn is_gzip(value: &HeaderValue) -> bool {
@@ -264,5 +266,7 @@ fn http_status(code: Code) -> StatusCode {
     StatusCode::from_u16(number).expect("every number above is a status")
 }
 
+/// How long a client that is refused may take to send the rest of its body.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 const NOT_FOUND_PAGE: &str =
     "<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n";

@@ -174,11 +174,29 @@ async fn serves_under_the_identity_of_the_provision_file_and_nothing_without_tls
         let request = Request::get("/v1/models/digits").body(Full::<hyper::body::Bytes>::default());
         assert!(send.send_request(request.expect("a request")).await.is_err());
     }
-    assert_eq!(
-        get(server.addresses.health_addr, "/readyz").await.status,
-        StatusCode::OK
-    );
+    let health = server.addresses.health_addr;
+    assert_eq!(get(health, "/readyz").await.status, StatusCode::OK);
+    assert_eq!(get(health, "/healthz").await.status, StatusCode::OK);
+    assert_eq!(get(health, METRICS).await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_behind_tls_where_they_are_switched_on() {
+    let deployment = Deployment::new(json!({"mode": "anyone"})).await;
+    let monitoring = deployment.vault.path("monitoring.txt");
+    fs::write(&monitoring, "prometheus_config { enable: true }").expect("write");
+    let mut flags = deployment.flags();
+    flags.push(format!("--monitoring_config_file={}", monitoring.display()));
+    let server = start(&flags).await;
+    let request = Request::get(METRICS).body(Full::default()).expect("a request");
+    let answer = request_tls(server.addresses.rest_addr, &deployment.client(None), request).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.text().contains("model_loaded"));
+    let plain = get(server.addresses.health_addr, METRICS).await;
+    assert_eq!(plain.status, StatusCode::NOT_FOUND);
+}
+
+const METRICS: &str = "/monitoring/prometheus/metrics";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_clients_of_the_model_may_predict() {

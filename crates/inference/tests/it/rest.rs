@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::{
-    as_rows, digits, get, held_back, json as model_json, plain_digits, post, request, start, with_method,
+    self, as_rows, digits, get, held_back, json as model_json, plain_digits, post, request, start,
+    with_method,
 };
 
 const PREDICT: &str = "/v1/models/digits:predict";
@@ -243,6 +244,39 @@ async fn a_body_over_the_limit_is_refused_also_when_it_is_packed() {
     assert_eq!(
         bomb.error(),
         "JSON Parse error: The document is empty. at offset: 0"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_of_a_request_is_bounded() {
+    let mut flags = plain_digits();
+    flags.push("--max_tensor_bytes=65536".to_owned());
+    let server = start(&flags).await;
+    let rest = server.addresses.rest_addr;
+    let good = post(rest, PREDICT, body_of(&[vec![0.0; 64]])).await;
+    assert_eq!(good.status, StatusCode::OK);
+    let lists = format!(r#"{{"x":[{}[0]]}}"#, "[0],".repeat(1 << 14));
+    let answer = post(rest, PREDICT, lists).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.error().contains("131072 bytes"), "{}", answer.error());
+    assert!(
+        answer.error().contains("--max_tensor_bytes"),
+        "{}",
+        answer.error()
+    );
+
+    let mut config = support::config(&plain_digits());
+    config.limits.bodies_bytes_max = 64 << 10;
+    let server = support::serve(config).await.expect("a server");
+    let rest = server.addresses.rest_addr;
+    let good = post(rest, PREDICT, body_of(&[vec![0.0; 64]])).await;
+    assert_eq!(good.status, StatusCode::OK);
+    let answer = post(rest, PREDICT, vec![b' '; 80 << 10]).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        answer.error().contains("at most 65536 bytes"),
+        "{}",
+        answer.error()
     );
 }
 

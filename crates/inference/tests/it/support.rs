@@ -40,6 +40,11 @@ impl Drop for Running {
 
 /// Starts a server with these flags, on ports of the kernel's choice.
 pub(crate) async fn try_start(flags: &[String]) -> Result<Running, StartError> {
+    serve(config(flags)).await
+}
+
+/// What a server with these flags does.
+pub(crate) fn config(flags: &[String]) -> Config {
     let ours = [
         "--listen_address=127.0.0.1",
         "--ephemeral_ports",
@@ -52,7 +57,11 @@ pub(crate) async fn try_start(flags: &[String]) -> Result<Running, StartError> {
         .chain(ours.map(str::to_owned))
         .chain(["--model_workers=1".to_owned()]);
     let flags = Flags::parse(arguments).expect("flags");
-    let config = Config::new(&flags).unwrap_or_else(|error| panic!("configuration: {error}"));
+    Config::new(&flags).unwrap_or_else(|error| panic!("configuration: {error}"))
+}
+
+/// Starts a server that does that.
+pub(crate) async fn serve(config: Config) -> Result<Running, StartError> {
     let clock: Clock = Arc::new(|| NOW);
     let shutdown = Shutdown::new();
     let server = Server::start(config, clock, Instant::now(), shutdown.clone()).await?;

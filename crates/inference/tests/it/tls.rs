@@ -1,10 +1,17 @@
 //! TLS by flags: ours for both ports, TensorFlow Serving's file for gRPC.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use http::{Request, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Bytes, Frame};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tonic::Code;
 
 use crate::confidential::{Authority, predict_grpc, predict_rest};
@@ -123,3 +130,70 @@ async fn rest_answers_http_1_and_2_behind_tls() {
     );
     assert!(is_served(&tls, server.addresses.rest_addr).await);
 }
+
+/// A body of parts, which counts those that were sent.
+struct Counted {
+    left: usize,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b' '; 1 << 16])))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_reaches_a_client_of_http_2_that_still_sends() {
+    let files = Files::new();
+    let mut flags = plain_digits();
+    flags.push(files.flag("tls_certificate_file", "chain.pem"));
+    flags.push(files.flag("tls_key_file", "key.pem"));
+    let server = start(&flags).await;
+    let tls = files.servers.trusted_by(None);
+    for (path, status, text) in [
+        ("/v1/models/digits:classify", 501, "classify is not available"),
+        ("/v1/models/m:classify", 404, "Servable not found"),
+        ("/v1/models/digits", 400, "Malformed request"),
+    ] {
+        let stream = tls
+            .connect(server.addresses.rest_addr, b"h2")
+            .await
+            .expect("a handshake");
+        let (mut send, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .expect("HTTP/2");
+        tokio::spawn(connection);
+        let sent = Arc::new(AtomicUsize::new(0));
+        // More than the server's window: the end arrives only if the server reads.
+        let body = Counted {
+            left: PARTS,
+            sent: Arc::clone(&sent),
+        };
+        let request = Request::post(format!("https://localhost{path}")).body(body);
+        let answer = send
+            .send_request(request.expect("a request"))
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(sent.load(Ordering::SeqCst), PARTS, "{path}");
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert!(body["error"].as_str().expect("a text").contains(text), "{path}");
+    }
+}
+
+/// Of 64 KiB each.
+const PARTS: usize = 24;

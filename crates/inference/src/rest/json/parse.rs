@@ -1,22 +1,45 @@
 //! The parser: one pass, no recursion, depth bounded.
 
 use super::{Number, Value};
+use crate::rest::allowance::{ALLOCATION_BYTES, Allowance, Exhausted};
 
-/// Where and why a text is no JSON.
+/// Why a text is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("JSON Parse error: {reason} at offset: {offset}")]
-pub struct ParseError {
-    reason: &'static str,
-    offset: usize,
+pub enum ParseError {
+    /// It is no JSON.
+    #[error("JSON Parse error: {reason} at offset: {offset}")]
+    Syntax {
+        /// In RapidJSON's words.
+        reason: &'static str,
+        /// Where.
+        offset: usize,
+    },
+    /// Its values take too much memory.
+    #[error("JSON Parse error: the values of the document take more than {bytes_max} bytes of memory")]
+    TooLarge {
+        /// What they may take.
+        bytes_max: usize,
+    },
 }
 
-/// Parses the first document in `text`; what follows it is ignored.
+impl From<Exhausted> for ParseError {
+    fn from(Exhausted { bytes_max }: Exhausted) -> Self {
+        Self::TooLarge { bytes_max }
+    }
+}
+
+/// Parses the first document in `text` to values of at most `bytes_max` bytes; what follows it is ignored.
 ///
 /// # Errors
 /// With the reason and the offset that RapidJSON 1.1.0 gives for the same text; deeper nesting than [`DEPTH_MAX`] is
 /// refused, where RapidJSON takes any.
-pub fn parse(text: &[u8]) -> Result<Value, ParseError> {
-    let mut parser = Parser { text, at: 0 };
+pub fn parse(text: &[u8], bytes_max: usize) -> Result<Value, ParseError> {
+    let allowance = Allowance::new(bytes_max);
+    let mut parser = Parser {
+        text,
+        at: 0,
+        allowance,
+    };
     parser.skip_space();
     if parser.peek().is_none() {
         return Err(parser.fail(EMPTY));
@@ -42,6 +65,8 @@ enum Step {
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
+    /// A few characters of text make many bytes of values.
+    allowance: Allowance,
 }
 
 impl Parser<'_> {
@@ -118,6 +143,7 @@ impl Parser<'_> {
         self.skip_space();
         match container {
             Open::Array(mut elements) => {
+                self.allowance.grow(&mut elements)?;
                 elements.push(value);
                 if self.take(b',') {
                     open.push(Open::Array(elements));
@@ -130,6 +156,7 @@ impl Parser<'_> {
                 }
             }
             Open::Object(mut members, name) => {
+                self.allowance.grow(&mut members)?;
                 members.push((name, value));
                 if self.take(b',') {
                     self.skip_space();
@@ -183,6 +210,9 @@ impl Parser<'_> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
+                    if out.capacity() > 0 {
+                        self.allowance.take(out.capacity() + ALLOCATION_BYTES)?;
+                    }
                     return Ok(out);
                 }
                 Some(b'\\') => self.escape(&mut out)?,
@@ -194,7 +224,7 @@ impl Parser<'_> {
 
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), ParseError> {
         let start = self.at;
-        let fail = |reason| ParseError {
+        let fail = |reason| ParseError::Syntax {
             reason,
             offset: start,
         };
@@ -276,7 +306,7 @@ impl Parser<'_> {
             .parse()
             .expect("the grammar of JSON numbers is part of Rust's");
         if value.is_infinite() {
-            return Err(ParseError {
+            return Err(ParseError::Syntax {
                 reason: NUMBER_TOO_BIG,
                 offset: start,
             });
@@ -337,7 +367,7 @@ impl Parser<'_> {
     }
 
     fn fail(&self, reason: &'static str) -> ParseError {
-        ParseError {
+        ParseError::Syntax {
             reason,
             offset: self.at,
         }
@@ -365,6 +395,10 @@ const TOO_DEEP: &str = "The document is nested too deeply.";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &[u8]) -> Result<Value, ParseError> {
+        super::parse(text, usize::MAX)
+    }
 
     fn refusal(text: &str) -> String {
         parse(text.as_bytes()).expect_err(text).to_string()
@@ -424,6 +458,32 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let bytes_max = 1 << 20;
+        let too_large = Err(ParseError::TooLarge { bytes_max });
+        let list = |element: &str, times: usize| format!("[{}]", vec![element; times].join(","));
+        for (element, times) in [
+            ("[0]", 1 << 15),
+            ("{\"\":0}", 1 << 14),
+            ("0", 1 << 16),
+            ("\"abc\"", 1 << 15),
+        ] {
+            let text = list(element, times);
+            assert_eq!(super::parse(text.as_bytes(), bytes_max), too_large, "{element}");
+            assert!(
+                super::parse(list(element, times / 64).as_bytes(), bytes_max).is_ok(),
+                "{element}"
+            );
+        }
+        let text = format!("{{\"{}\":0}}", "n".repeat(bytes_max));
+        assert_eq!(super::parse(text.as_bytes(), bytes_max), too_large);
+        let Ok(Value::Array(elements)) = parse(b"[[0],[1]]") else {
+            panic!("a list");
+        };
+        assert!(matches!(&elements[0], Value::Array(inner) if inner.capacity() == 1));
     }
 
     #[test]

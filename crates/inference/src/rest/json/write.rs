@@ -205,7 +205,7 @@ mod tests {
     fn print(text: &str, layout: Layout) -> String {
         let mut writer = Writer::new();
         writer.layout(layout);
-        writer.value(&parse(text.as_bytes()).expect("JSON"));
+        writer.value(&parse(text.as_bytes(), usize::MAX).expect("JSON"));
         String::from_utf8(writer.finish()).expect("UTF-8")
     }
 
