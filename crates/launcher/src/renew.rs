@@ -89,7 +89,11 @@ async fn attempt(
     let attested = caller.attest(&identity).await?;
     // The expectation names a program, and the same program may serve another deployment: an answer from there, be it a
     // certificate or a refusal, is none of the deployment that this workload's secrets came from.
-    if attested.root.as_ref().is_some_and(|root| *root != first.coordinator_root) {
+    if attested
+        .root
+        .as_ref()
+        .is_some_and(|root| *root != first.coordinator_root)
+    {
         return Err(Failure::Wait(Waiting {
             whom: "the coordinator of this deployment",
             what: "another deployment's coordinator answers at its address".to_owned(),

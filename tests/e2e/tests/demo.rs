@@ -53,7 +53,10 @@ fn secrets_stay_where_they_belong() {
             "the model key in base64",
             base64_of(&raw).trim_end_matches('=').as_bytes().to_vec(),
         ),
-        ("the caller's store credential", CALLERS_CREDENTIAL.as_bytes().to_vec()),
+        (
+            "the caller's store credential",
+            CALLERS_CREDENTIAL.as_bytes().to_vec(),
+        ),
         (
             "the model's weights",
             model[model.len() / 2..model.len() / 2 + 48].to_vec(),

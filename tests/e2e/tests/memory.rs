@@ -12,7 +12,7 @@ const LIMIT_KIB: u64 = 900_000;
 
 #[test]
 fn a_model_larger_than_memory_goes_round() {
-    assert!(LIMIT_KIB * 1024 < MODEL_BYTES);
+    const { assert!(LIMIT_KIB * 1024 < MODEL_BYTES) };
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let model = File::create(at("model.bin")).unwrap();
@@ -21,14 +21,37 @@ fn a_model_larger_than_memory_goes_round() {
     limited(folder.path(), &["model", "key", "new", "key"]);
     let made = limited(
         folder.path(),
-        &["--json", "model", "encrypt", &at("model.bin"), &at("model.bundle"), "--key", "key"],
+        &[
+            "--json",
+            "model",
+            "encrypt",
+            &at("model.bin"),
+            &at("model.bundle"),
+            "--key",
+            "key",
+        ],
     );
     let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
     let digest = made["digest"].as_str().unwrap();
     let checked = ["--key", "key", "--digest", digest];
-    limited(folder.path(), &[&["model", "verify", &at("model.bundle")], &checked[..]].concat());
-    limited(folder.path(), &[&["model", "decrypt", &at("model.bundle"), &at("back")], &checked[..]].concat());
-    assert_eq!(std::fs::metadata(folder.path().join("back/model.bin")).unwrap().len(), MODEL_BYTES);
+    limited(
+        folder.path(),
+        &[&["model", "verify", &at("model.bundle")], &checked[..]].concat(),
+    );
+    limited(
+        folder.path(),
+        &[
+            &["model", "decrypt", &at("model.bundle"), &at("back")],
+            &checked[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        std::fs::metadata(folder.path().join("back/model.bin"))
+            .unwrap()
+            .len(),
+        MODEL_BYTES
+    );
 }
 
 fn limited(folder: &Path, arguments: &[&str]) -> Output {
@@ -38,7 +61,11 @@ fn limited(folder: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .current_dir(folder)
         .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        .expect("a shell");
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }

@@ -39,16 +39,25 @@ async fn a_program_that_asks_the_platform_itself_cannot_activate() {
     let caller = Caller {
         target: target(coordinator.mesh_address()).expect("an address"),
         expectation: Some(CoordinatorExpectation::parse(expectation.to_string().as_bytes()).expect("values")),
-        attester: detect(&TeeChoice::Software { socket: machine.socket() }).map(Arc::from).expect("the platform"),
+        attester: detect(&TeeChoice::Software {
+            socket: machine.socket(),
+        })
+        .map(Arc::from)
+        .expect("the platform"),
         description: description_bytes,
         marble_type: "marble".to_owned(),
         uuid: "7b0a3d5e-3c3c-4d55-9a0a-0d6d7d1a4c11".to_owned(),
         names: Names::default(),
         now,
     };
-    let error = activate(&caller, &parsed).await.expect_err("it must not be activated");
+    let error = activate(&caller, &parsed)
+        .await
+        .expect_err("it must not be activated");
     assert!(error.to_string().contains("evidence.measurement"), "{error}");
-    assert!(coordinator.log().contains("evidence.measurement"), "the coordinator says so too");
+    assert!(
+        coordinator.log().contains("evidence.measurement"),
+        "the coordinator says so too"
+    );
 }
 
 /// Without `--tee software` nothing falls back to the software platform, and the message says what was looked for.
@@ -64,7 +73,10 @@ fn no_program_falls_back_to_the_software_platform() {
         .unwrap();
     assert!(!started.status.success());
     let said = String::from_utf8_lossy(&started.stderr);
-    assert!(said.contains("/dev/sgx_enclave") && said.contains("/dev/tdx_guest"), "{said}");
+    assert!(
+        said.contains("/dev/sgx_enclave") && said.contains("/dev/tdx_guest"),
+        "{said}"
+    );
 }
 
 async fn set_manifest(address: &str, machine: &Machine, workload: &Digest32) {

@@ -25,7 +25,10 @@ const CONNECT: &str = concat!("connect_", "unverified");
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in tree.rust().filter(|file| !file.path.starts_with(HOME) && !file.path.starts_with(BENCHES)) {
+    for file in tree
+        .rust()
+        .filter(|file| !file.path.starts_with(HOME) && !file.path.starts_with(BENCHES))
+    {
         let may_connect = MAY_CONNECT.iter().any(|place| file.path.starts_with(place));
         for (number, line) in file.lines() {
             if OF_RUSTLS.iter().any(|word| line.contains(word)) {

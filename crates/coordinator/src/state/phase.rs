@@ -108,7 +108,9 @@ impl Phase {
                 (deployment, manifest.as_ref().map(|manifest| manifest.digest()))
             }
             Self::AwaitingManifest(Fresh { deployment }) => (deployment, None),
-            Self::Running(Running { deployment, manifest, .. }) => (deployment, Some(manifest.digest())),
+            Self::Running(Running {
+                deployment, manifest, ..
+            }) => (deployment, Some(manifest.digest())),
         };
         let foreign = |held: &Held| held.guarded && Some(held.manifest) != in_force;
         if deployment.secrets.values().any(|held| foreign(held)) {

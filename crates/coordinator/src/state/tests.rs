@@ -365,7 +365,14 @@ fn the_newest_time_follows_small_steps_and_signed_times() {
 fn a_guarded_value_is_nothing_under_another_manifest() {
     let mut world = World::ready();
     world.phase.forget_guarded_of_others();
-    let held = |world: &World| world.phase.deployment().expect("open").secret(&"k".into()).is_some();
+    let held = |world: &World| {
+        world
+            .phase
+            .deployment()
+            .expect("open")
+            .secret(&"k".into())
+            .is_some()
+    };
     assert!(held(&world), "it stays under its own");
 
     let Phase::Running(running) = &mut world.phase else {
