@@ -1,7 +1,6 @@
 //! What a program on the workload's machine can try by itself, with everything that the launcher has but its place.
 
 use std::process::Command;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,7 +41,6 @@ async fn a_program_that_asks_the_platform_itself_cannot_activate() {
         attester: detect(&TeeChoice::Software {
             socket: machine.socket(),
         })
-        .map(Arc::from)
         .expect("the platform"),
         description: description_bytes,
         marble_type: "marble".to_owned(),
