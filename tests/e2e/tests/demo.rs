@@ -175,13 +175,13 @@ fn base64_of(bytes: &[u8]) -> String {
 }
 
 fn children_of(parent: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).expect("a running process");
     tasks
         .flat_map(|task| {
-            let children = task.unwrap().path().join("children");
+            let children = task.expect("a task").path().join("children");
             let text = std::fs::read_to_string(children).unwrap_or_default();
             text.split_whitespace()
-                .map(|id| id.parse().unwrap())
+                .map(|id| id.parse().expect("an id"))
                 .collect::<Vec<u32>>()
         })
         .collect()
