@@ -10,7 +10,6 @@ use std::process::Command;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-use rustix::thread::set_no_new_privs;
 
 use crate::memory;
 
@@ -46,9 +45,8 @@ fn become_program(arguments: Vec<OsString>) -> io::Result<Never> {
     if getppid() != Some(launcher) {
         return Err(io::Error::other("the launcher is gone"));
     }
+    // No new privileges and no core dumps are inherited: the launcher gave up both for itself.
     keep_standard_streams_only()?;
-    set_no_new_privs(true)?;
-    strongroom_service::process::forbid_core_dumps()?;
     // The copy moves to a handle that closes when the program starts; standard input becomes empty.
     let program = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?;
     let nothing = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;

@@ -70,7 +70,8 @@ async fn the_environment_is_what_the_description_lists() {
         Script::default(),
     )
     .await;
-    fixture.draft.coordinator_may_set_environment = vec!["TOKEN".to_owned()];
+    fixture.draft.coordinator_may_set_environment =
+        ["TOKEN", "STRONGROOM_PROVISION_FILE"].map(str::to_owned).to_vec();
     for (name, value) in [
         ("GREETING", "hello"),
         ("UNLISTED", "x"),
@@ -84,6 +85,7 @@ async fn the_environment_is_what_the_description_lists() {
         "OTHER",
         "LD_PRELOAD",
         "STRONGROOM_PRIVATE_KEY_FILE",
+        "STRONGROOM_PROVISION_FILE",
         "GREETING",
     ]
     .map(|name| (name.to_owned(), b"sent".to_vec()))
