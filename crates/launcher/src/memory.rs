@@ -72,20 +72,33 @@ pub(crate) fn place(directory: &OwnedFd, relative: &str, content: &[u8]) -> io::
 }
 
 /// Overwrites the file `relative` below `directory` with zeros and removes it.
+///
+/// The program may have put something else in its place, a pipe without a reader or a file without an end: neither may
+/// hold up the launcher, whose next act is to end the program.
 pub(crate) fn wipe(directory: &OwnedFd, relative: &str) -> io::Result<()> {
-    let file = rustix::fs::openat2(
-        directory,
-        relative,
-        OFlags::WRONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-        STRICT,
-    )?;
-    let mut file = std::fs::File::from(file);
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    io::copy(&mut io::Read::take(io::repeat(0), length as u64), &mut file)?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let overwritten = match rustix::fs::openat2(directory, relative, flags, Mode::empty(), STRICT) {
+        Ok(file) => overwrite(file.into()),
+        Err(error) => Err(error.into()),
+    };
     rustix::fs::unlinkat(directory, relative, AtFlags::empty())?;
+    overwritten
+}
+
+fn overwrite(mut file: std::fs::File) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file any more"));
+    }
+    io::copy(
+        &mut io::Read::take(io::repeat(0), metadata.len().min(WIPED_BYTES_MAX)),
+        &mut file,
+    )?;
     Ok(())
 }
+
+/// The coordinator sends no larger file.
+const WIPED_BYTES_MAX: u64 = 64 << 20;
 
 /// Mounts a new memory file system over `directory`: for its owner only, without device files and set-id programs, and
 /// without swap where the kernel can. The handle still names what lies below; open the path again.
@@ -161,6 +174,16 @@ mod tests {
         assert!(place(&open(), "../secret", b"x").is_err());
         assert_eq!(std::fs::read_dir(outside.path()).expect("list").count(), 0);
 
+        wipe(&open(), "a/b/secret").expect("wipe");
+        assert!(!path.exists());
+
+        // What the program may put in its place holds nobody up.
+        let pipe = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, pipe, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        assert!(wipe(&open(), "a/b/secret").is_err());
+        assert!(!path.exists());
+        let endless = std::fs::File::create(&path).expect("a file");
+        endless.set_len(1 << 40).expect("a length");
         wipe(&open(), "a/b/secret").expect("wipe");
         assert!(!path.exists());
         assert!(is_empty(&directory_below(open(), "a/b").expect("open")).expect("list"));

@@ -128,11 +128,65 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant {
         name: "counter",
         edits: &[COUNTER],
-        proof: Proof::Tests(&["-p", "strongroom-coordinator", "--lib"]),
+        proof: Proof::Tests(&["-p", "strongroom-coordinator", "--test", "suite", "rollback"]),
     },
     Mutant {
         name: "pinned-log",
         edits: &[PINNED_LOG],
-        proof: Proof::Tests(&["-p", "strongroom-client"]),
+        proof: Proof::Tests(&["-p", "strongroom-client", "--features", "simulation"]),
+    },
+    Mutant {
+        name: "guarded-manifest",
+        edits: &[Edit {
+            file: "crates/coordinator/src/state/phase.rs",
+            find: "let foreign = |held: &Held| held.guarded && Some(held.manifest) != in_force;",
+            replace: "let foreign = |held: &Held| held.guarded && Some(held.manifest) != Some(held.manifest).or(in_force);",
+        }],
+        proof: Proof::Tests(&["-p", "strongroom-coordinator", "--lib"]),
+    },
+    Mutant {
+        name: "counter-steps",
+        edits: &[Edit {
+            file: "crates/coordinator/src/writer/open.rs",
+            find: "again.wants_checkpoint = true;",
+            replace: "again.wants_checkpoint = false;",
+        }],
+        proof: Proof::Tests(&["-p", "strongroom-coordinator", "--test", "suite", "rollback"]),
+    },
+    Mutant {
+        name: "clock",
+        edits: &[Edit {
+            file: "crates/coordinator/src/app/activate.rs",
+            find: "            view.check_time(self.now())?;",
+            replace: "",
+        }],
+        proof: Proof::Tests(&["-p", "strongroom-coordinator", "--test", "suite", "activation"]),
+    },
+    Mutant {
+        name: "marble-chain",
+        edits: &[Edit {
+            file: "crates/ratls/src/marble.rs",
+            find: "verify_server_cert(end_entity, &[],",
+            replace: "verify_server_cert(end_entity, _intermediates,",
+        }],
+        proof: Proof::Tests(&["-p", "strongroom-ratls", "--test", "verifiers"]),
+    },
+    Mutant {
+        name: "marble-type",
+        edits: &[Edit {
+            file: "crates/ratls/src/marble.rs",
+            find: "if found == Some(self.marble_type.as_bytes()) {",
+            replace: "if found.is_some() {",
+        }],
+        proof: Proof::Tests(&["-p", "strongroom-ratls", "--test", "verifiers"]),
+    },
+    Mutant {
+        name: "renewal-deployment",
+        edits: &[Edit {
+            file: "crates/launcher/src/renew.rs",
+            find: ".is_some_and(|root| *root != first.coordinator_root)",
+            replace: ".is_some_and(|root| *root != first.coordinator_root && false)",
+        }],
+        proof: Proof::Tests(&["-p", "strongroom-launcher", "--test", "launcher", "runtime"]),
     },
 ];
