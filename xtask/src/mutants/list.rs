@@ -40,6 +40,11 @@ const BUNDLE_DIGEST: Edit = Edit {
     find: "if layout.digest != *digest {",
     replace: "if false {",
 };
+const BUNDLE_PLACE: Edit = Edit {
+    file: "crates/inference/src/model/bundle.rs",
+    find: "digests.iter().position(|digest| *digest == seen.digest);",
+    replace: "digests.iter().position(|digest| *digest == seen.digest || *digest != seen.digest);",
+};
 const REFERENCE_OUTPUTS: Edit = Edit {
     file: "crates/inference/src/model/reference.rs",
     find: "let near = |a: f64, b: f64| (a - b).abs() <= tolerance;",
@@ -49,6 +54,12 @@ const COUNTER: Edit = Edit {
     file: "crates/coordinator/src/writer/open.rs",
     find: "        if reached != own {",
     replace: "        if false {",
+};
+/// Noticed once more at the first step: two copies cannot both take it.
+const COUNTER_STEP: Edit = Edit {
+    file: "crates/coordinator/src/writer/core.rs",
+    find: "        if reached != value {",
+    replace: "        if false && reached != value {",
 };
 const PINNED_LOG: Edit = Edit {
     file: "crates/client/src/deployment/pinned.rs",
@@ -73,7 +84,7 @@ pub(super) const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "bundle-version",
-        edits: &[BUNDLE_DIGEST],
+        edits: &[BUNDLE_DIGEST, BUNDLE_PLACE],
         proof: Proof::Attack(3),
     },
     Mutant {
@@ -83,7 +94,7 @@ pub(super) const ALL: &[Mutant] = &[
     },
     Mutant {
         name: "rollback",
-        edits: &[COUNTER, PINNED_LOG],
+        edits: &[COUNTER, COUNTER_STEP, PINNED_LOG],
         proof: Proof::Attack(5),
     },
     Mutant {
