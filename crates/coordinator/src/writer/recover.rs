@@ -82,18 +82,6 @@ impl Core {
                 tracing::error!(code = error.code(), %error, "the platform's counter cannot be read");
                 Refusal::Recovery("the platform's counter cannot be read")
             })?;
-        // On the machine that the state comes from, its counter still says what the newest state is.
-        if phase
-            .deployment()
-            .is_some_and(|deployment| counter > deployment.counter)
-        {
-            tracing::error!(
-                code = "state.rolled_back",
-                platform = counter,
-                "an older state cannot be recovered here"
-            );
-            return Err(Refusal::RolledBack);
-        }
         self.phase = begin_epoch(phase, &self.sealed_by, &self.measurement, counter)?;
         self.keys = Some(keys);
         self.temporary = None;
