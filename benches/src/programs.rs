@@ -95,6 +95,12 @@ impl Running {
         })
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `sign` gives something.
     ///
     /// # Errors
@@ -109,11 +115,35 @@ impl Running {
             if ended.is_some() || started.elapsed() > PATIENCE {
                 let log = std::fs::read_to_string(&self.log).unwrap_or_default();
                 let lines: Vec<&str> = log.lines().collect();
-                let end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+                let mut end = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+                if end.contains("not built into this program") {
+                    end += "\nThese programs are without the software platform: `cargo demo` builds them with it";
+                }
                 return Err(format!("{} was not ready ({ended:?}); its log ends:\n{end}", self.name).into());
             }
             std::thread::sleep(PAUSE);
         }
+    }
+}
+
+/// Processor time that a process and its threads took so far, to a hundredth of a second (proc(5): fields 14 and 15 of
+/// `stat`, in ticks of `USER_HZ`, which is 100 on Linux).
+///
+/// # Errors
+/// When there is no such process.
+pub fn processor_time(process: u32) -> Result<Duration, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name in field 2 may hold blanks and brackets.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let ticks = |field: usize| {
+        fields
+            .split_whitespace()
+            .nth(field - 3)
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    match (ticks(14), ticks(15)) {
+        (Some(user), Some(system)) => Ok(Duration::from_millis(10 * (user + system))),
+        _ => Err("the kernel tells no processor time".into()),
     }
 }
 

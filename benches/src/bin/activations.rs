@@ -9,40 +9,34 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{
-    ClientConnection, ConnectionCommon, DigitallySignedStruct, ServerConnection, SideData, SignatureScheme,
-};
 use serde_json::json;
 use strongroom_attest::CoordinatorExpectation;
 use strongroom_attester::{Attester, TeeChoice, detect};
 use strongroom_benches::Failure;
 use strongroom_benches::arguments::Arguments;
+use strongroom_benches::bare::{Bare, names, now};
 use strongroom_benches::load::{self, Figures, ms};
-use strongroom_benches::programs::{Programs, Running};
+use strongroom_benches::programs::{Programs, Running, processor_time};
 use strongroom_crypto::digest::{Digest32, sha256};
-use strongroom_crypto::issue::{self, Authority, Template, Usage};
 use strongroom_crypto::random::SystemRandom;
-use strongroom_crypto::sign::SigningKey;
-use strongroom_crypto::time::UnixTime;
-use strongroom_crypto::x509::{Certificate, Csr, Names};
 use strongroom_launcher::activate::activate;
 use strongroom_launcher::caller::{self, Caller};
 use strongroom_launcher::identity::ClientIdentity;
-use strongroom_ratls::{
-    Alpn, ClientCertificates, Identity, ServerSettings, Target, Versions, danger, server_config,
-};
+use strongroom_ratls::{Target, danger};
 use strongroom_workload::{Description, Draft, DraftCoordinator, Measured};
 use uuid::Uuid;
 
 const MARBLE: &str = "bench";
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    strongroom_benches::end("activations", run())
+}
+
+fn run() -> Result<(), Failure> {
     let arguments = Arguments::read(&["programs", "seconds", "count", "rounds"])?;
     let bounds = arguments.bounds(3.0, 300)?;
     let programs = Programs::find(
@@ -67,6 +61,7 @@ fn main() -> Result<(), Failure> {
     let bare = Bare::new()?;
     let deployment = Arc::new(deployment);
     let mut rows: [Vec<Figures>; 6] = Default::default();
+    let (mut spent, mut made) = ([Duration::ZERO; 3], 0);
     for _ in 0..bounds.rounds {
         rows[0].push(load::alone(bounds, || bare.activation())?);
         rows[1].push(load::alone(bounds, || synced(folder.path()))?);
@@ -74,9 +69,25 @@ fn main() -> Result<(), Failure> {
         rows[2].push(runtime.block_on(load::together(clients(1), bounds, evidence))?);
         rows[3].push(runtime.block_on(load::together(clients(1), bounds, connection))?);
         rows[4].push(runtime.block_on(load::together(clients(1), bounds, activation))?);
-        rows[5].push(runtime.block_on(load::together(clients(8), bounds, activation))?);
+        let before = deployment.processor_times()?;
+        let eight = runtime.block_on(load::together(clients(8), bounds, activation))?;
+        for (sum, (before, after)) in spent
+            .iter_mut()
+            .zip(before.into_iter().zip(deployment.processor_times()?))
+        {
+            *sum += after.saturating_sub(before);
+        }
+        made += eight.count;
+        rows[5].push(eight);
     }
-    report(rows)
+    report(rows)?;
+    let [client, coordinator, simulator] = spent.map(|time| time.as_secs_f64() * 1e3 / made as f64);
+    println!(
+        "Processor time of one activation with 8 clients: {:.2} ms, of them client {client:.2}, coordinator \
+         {coordinator:.2}, simulator {simulator:.2}.",
+        client + coordinator + simulator
+    );
+    Ok(())
 }
 
 fn report(rows: [Vec<Figures>; 6]) -> Result<(), Failure> {
@@ -118,8 +129,8 @@ fn report(rows: [Vec<Figures>; 6]) -> Result<(), Failure> {
 
 /// A coordinator with a manifest that names this very program, on simulated hardware.
 struct Deployment {
-    _hardware: Running,
-    _coordinator: Running,
+    hardware: Running,
+    coordinator: Running,
     attester: Arc<dyn Attester>,
     target: Target,
     expectation: CoordinatorExpectation,
@@ -150,14 +161,23 @@ impl Deployment {
         fs::write(&manifest, manifest_text(&own, &description, &root))?;
         let (coordinator, mesh) = start_coordinator(programs, folder, &socket, &manifest)?;
         Ok(Self {
-            _hardware: hardware,
-            _coordinator: coordinator,
+            hardware,
+            coordinator,
             attester: detect(&TeeChoice::Software { socket })?,
             target: caller::target(&mesh)?,
             expectation: CoordinatorExpectation::parse(expectation.to_string().as_bytes())?,
             description,
             description_bytes: draft.to_json().into_bytes(),
         })
+    }
+
+    /// Of the client (this program), the coordinator and the simulator.
+    fn processor_times(&self) -> Result<[Duration; 3], Failure> {
+        Ok([
+            processor_time(std::process::id())?,
+            processor_time(self.coordinator.id())?,
+            processor_time(self.hardware.id())?,
+        ])
     }
 
     /// One workload, from its key to its checked certificate.
@@ -284,190 +304,10 @@ fn whole(error: impl std::error::Error) -> Failure {
 
 const SECRET_FILE: &str = "/run/strongroom/shared";
 
-// The parts.
-
 /// What a commit costs at least on this disk.
 fn synced(folder: &Path) -> Result<(), Failure> {
     let path = folder.join("appended");
     let mut file = File::options().create(true).append(true).open(path)?;
     file.write_all(&[7; 1024])?;
     Ok(file.sync_data()?)
-}
-
-/// Every signature, verification, key generation and key agreement of one activation, and nothing else but the encoding
-/// around them: no socket, no process, no disk.
-struct Bare {
-    server: Arc<rustls::ServerConfig>,
-    hardware_root: Certificate,
-    attestation_key: SigningKey,
-    attestation: Certificate,
-    coordinator_root: Certificate,
-    intermediate_key: SigningKey,
-    intermediate: Certificate,
-}
-
-impl Bare {
-    fn new() -> Result<Self, Failure> {
-        let (hardware_key, attestation_key) = (SigningKey::generate_p384(), SigningKey::generate_p384());
-        let (root_key, intermediate_key) = (SigningKey::generate_p384(), SigningKey::generate_p384());
-        let authority = template(Usage::Authority);
-        let coordinator_root = issue::self_signed(&authority, &root_key, &SystemRandom)?;
-        let marble_root = issue::self_signed(&authority, &intermediate_key, &SystemRandom)?;
-        let by = |key, subject: &SigningKey, usage| {
-            Authority::new(MARBLE, key).issue(&template(usage), subject.spki_der(), &SystemRandom)
-        };
-        let mesh = Identity::new(&[marble_root], &intermediate_key)?.certified_key();
-        let settings = ServerSettings {
-            versions: Versions::Tls13,
-            clients: ClientCertificates::Required,
-            alpn: Alpn::Http2,
-        };
-        let resolver = rustls::sign::SingleCertAndKey::from((*mesh).clone());
-        Ok(Self {
-            server: server_config(Arc::new(resolver), settings)?,
-            hardware_root: issue::self_signed(&authority, &hardware_key, &SystemRandom)?,
-            attestation: by(&hardware_key, &attestation_key, Usage::Leaf)?,
-            attestation_key,
-            intermediate: by(&root_key, &intermediate_key, Usage::Authority)?,
-            coordinator_root,
-            intermediate_key,
-        })
-    }
-
-    fn activation(&self) -> Result<(), Failure> {
-        // A3: key, certificate of the connection, request.
-        let identity = ClientIdentity::create(&names(), now(), &SystemRandom)?;
-        self.handshake(&identity.tls)?; // A4
-        self.evidence(b"coordinator")?; // A5, A6
-        self.evidence(b"workload")?; // A7, A9
-        let request = Csr::parse_and_verify(&identity.request)?; // A10
-        let leaf = Authority::new(MARBLE, &self.intermediate_key).issue(
-            &template(Usage::Leaf),
-            request.spki_der(),
-            &SystemRandom,
-        )?;
-        // A13: what the launcher checks of what it was given.
-        self.intermediate
-            .verify_signature_by(&self.coordinator_root.verifying_key()?)?;
-        leaf.verify_signature_by(&self.intermediate.verifying_key()?)?;
-        Ok(())
-    }
-
-    /// Signed by the platform; certificate and statement verified.
-    fn evidence(&self, statement: &[u8]) -> Result<(), Failure> {
-        let signature = self.attestation_key.sign(statement);
-        self.attestation
-            .verify_signature_by(&self.hardware_root.verifying_key()?)?;
-        self.attestation.verifying_key()?.verify(statement, &signature)?;
-        Ok(())
-    }
-
-    /// Both ends of a mutual TLS 1.3 handshake, in memory.
-    fn handshake(&self, identity: &Identity) -> Result<(), Failure> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let presented = rustls::sign::SingleCertAndKey::from((*identity.certified_key()).clone());
-        let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
-            .with_client_cert_resolver(Arc::new(presented));
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;
-        let mut server = ServerConnection::new(Arc::clone(&self.server))?;
-        while client.is_handshaking() || server.is_handshaking() {
-            hand_over(&mut client, &mut server)?;
-            hand_over(&mut server, &mut client)?;
-        }
-        if server.peer_certificates().is_none() {
-            return Err("the handshake was not mutual".into());
-        }
-        Ok(())
-    }
-}
-
-fn hand_over<A: SideData, B: SideData>(
-    from: &mut ConnectionCommon<A>,
-    to: &mut ConnectionCommon<B>,
-) -> Result<(), Failure> {
-    let mut wire = Vec::new();
-    while from.wants_write() {
-        from.write_tls(&mut wire)?;
-    }
-    let mut wire = &wire[..];
-    while !wire.is_empty() {
-        to.read_tls(&mut wire)?;
-        to.process_new_packets()?;
-    }
-    Ok(())
-}
-
-/// As the launcher's: whoever holds the key of the certificate it shows.
-#[derive(Debug)]
-struct AnyServer(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: rustls::pki_types::UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-fn template(usage: Usage) -> Template {
-    Template {
-        common_name: MARBLE.to_owned(),
-        names: names(),
-        not_before: now().minus(60),
-        not_after: now().plus(3600),
-        usage,
-        extensions: Vec::new(),
-    }
-}
-
-fn names() -> Names {
-    Names {
-        dns: vec!["localhost".to_owned()],
-        ip: vec![[127, 0, 0, 1].into()],
-    }
-}
-
-fn now() -> UnixTime {
-    SystemTime::now().into()
 }

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -37,7 +38,11 @@ const BATCHES: [usize; 2] = [1, 32];
 const CONNECTIONS: [usize; 2] = [1, 8];
 const PIXELS: usize = 8 * 8;
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    strongroom_benches::end("predictions", run())
+}
+
+fn run() -> Result<(), Failure> {
     let arguments = Arguments::read(&["programs", "seconds", "count", "rounds"])?;
     let bounds = arguments.bounds(1.0, 100_000)?;
     let needed = [
