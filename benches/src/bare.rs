@@ -205,6 +205,7 @@ pub fn names() -> Names {
 
 /// The clock.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the clock of this program, made here")]
 pub fn now() -> UnixTime {
     SystemTime::now().into()
 }
