@@ -1,4 +1,5 @@
-//! ECDSA (FIPS 186-5) on P-256 with SHA-256 and P-384 with SHA-384; signatures are ASN.1 DER.
+//! ECDSA (FIPS 186-5) on P-256 with SHA-256 and P-384 with SHA-384; signatures are ASN.1 DER unless said otherwise.
+//! Also the choice between such a key and an RSA one.
 
 use std::fmt;
 
@@ -6,6 +7,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::backend;
+use crate::rsa_verify::RsaVerifyingKey;
 
 /// A curve, and with it the hash that is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub struct BadSignature;
 
 /// A public key cannot be used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the public key is no P-256 or P-384 key in SubjectPublicKeyInfo form")]
+#[error("the public key is of an unsupported kind, size or form")]
 pub struct UnsupportedKey;
 
 /// A key that verifies.
@@ -83,6 +85,25 @@ impl VerifyingKey {
             .ok_or(UnsupportedKey)
     }
 
+    /// A key from its point: `x || y` in big-endian numbers of the curve's size, or the same after the byte 04
+    /// (SEC 1 §2.3.3). Whether the point is on the curve shows when something is verified: nothing verifies with one
+    /// that is not.
+    ///
+    /// # Errors
+    /// [`UnsupportedKey`] for other lengths and forms.
+    pub fn from_point(curve: Curve, point: &[u8]) -> Result<Self, UnsupportedKey> {
+        let bytes = curve.point_bytes();
+        let x_y = match point {
+            [4, x_y @ ..] if point.len() == bytes => x_y,
+            x_y if x_y.len() == bytes - 1 => x_y,
+            _ => return Err(UnsupportedKey),
+        };
+        Ok(Self {
+            curve,
+            spki: [curve.spki_head(), &[4], x_y].concat(),
+        })
+    }
+
     /// The key's curve.
     #[must_use]
     pub fn curve(&self) -> Curve {
@@ -110,6 +131,16 @@ impl VerifyingKey {
         if good { Ok(()) } else { Err(BadSignature) }
     }
 
+    /// Checks a signature `r || s` over `message`, both numbers big-endian and of the curve's size (64 or 96 bytes in
+    /// all).
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify_raw(&self, message: &[u8], r_s: &[u8]) -> Result<(), BadSignature> {
+        let good = backend::ecdsa_verify_raw(self.curve, self.point(), message, r_s);
+        if good { Ok(()) } else { Err(BadSignature) }
+    }
+
     /// Checks a signature of a P-384 key over SHA-256 of `message`: MarbleRun's manifest signatures.
     ///
     /// # Errors
@@ -129,6 +160,48 @@ impl fmt::Debug for VerifyingKey {
             self.curve,
             crate::digest::sha256(&self.spki)
         )
+    }
+}
+
+/// A public key of either kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicKey {
+    /// ECDSA on P-256 or P-384.
+    Ecdsa(VerifyingKey),
+    /// RSA of 2048 to 4096 bits.
+    Rsa(RsaVerifyingKey),
+}
+
+impl PublicKey {
+    /// Reads a key from a DER SubjectPublicKeyInfo.
+    ///
+    /// # Errors
+    /// [`UnsupportedKey`].
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, UnsupportedKey> {
+        VerifyingKey::from_spki_der(der)
+            .map(Self::Ecdsa)
+            .or_else(|_| RsaVerifyingKey::from_spki_der(der).map(Self::Rsa))
+    }
+
+    /// The key as DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        match self {
+            Self::Ecdsa(key) => key.spki_der(),
+            Self::Rsa(key) => key.spki_der(),
+        }
+    }
+}
+
+impl From<VerifyingKey> for PublicKey {
+    fn from(key: VerifyingKey) -> Self {
+        Self::Ecdsa(key)
+    }
+}
+
+impl From<RsaVerifyingKey> for PublicKey {
+    fn from(key: RsaVerifyingKey) -> Self {
+        Self::Rsa(key)
     }
 }
 
@@ -220,6 +293,12 @@ mod signing {
         #[must_use]
         pub fn sign(&self, message: &[u8]) -> Vec<u8> {
             self.key.sign(message)
+        }
+
+        /// Signs `message`; the signature is `r || s`, both numbers big-endian and of the curve's size.
+        #[must_use]
+        pub fn sign_raw(&self, message: &[u8]) -> Vec<u8> {
+            self.key.sign_raw(self.public.curve, message)
         }
 
         /// Signs SHA-256 of `message` with a P-384 key: the form of MarbleRun's manifest signatures, and of nothing of ours.

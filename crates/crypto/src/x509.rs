@@ -1,38 +1,50 @@
-//! X.509 certificates and requests (RFC 5280, RFC 2986): reading and checking. Making them is `issue`'s business.
+//! X.509 certificates, requests and revocation lists (RFC 5280, RFC 2986): reading and checking. Making them is
+//! `issue`'s business.
 
 use std::fmt;
 use std::net::IpAddr;
 
-use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::x509::X509Name;
 
-use crate::sign::{Curve, VerifyingKey};
+use crate::sign::{PublicKey, VerifyingKey};
 use crate::time::UnixTime;
+
+pub mod crl;
+mod csr;
+mod signature;
+mod usage;
+
+pub use csr::Csr;
+pub use usage::KeyUsage;
 
 /// Largest certificate or request that is read, in bytes: far above real ones, far below what could exhaust memory.
 pub const DER_BYTES_MAX: usize = 64 * 1024;
 
-/// A certificate or request cannot be used.
+/// A certificate, request or revocation list cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum X509Error {
-    /// The bytes are no DER certificate or request, or others follow it.
-    #[error("malformed certificate or certificate request")]
+    /// The bytes are no such DER structure, or others follow it.
+    #[error("malformed certificate, certificate request or revocation list")]
     Malformed,
-    /// The input is longer than [`DER_BYTES_MAX`].
-    #[error("certificate or certificate request longer than {DER_BYTES_MAX} bytes")]
+    /// The input is longer than [`DER_BYTES_MAX`] or [`crl::CRL_BYTES_MAX`].
+    #[error("certificate, certificate request or revocation list longer than is read")]
     TooLong,
-    /// The PEM has no certificate first.
-    #[error("no PEM certificate found")]
+    /// The text has no PEM block of the kind.
+    #[error("no PEM certificate or revocation list found")]
     NoPem,
-    /// Another algorithm than ECDSA on P-256 or P-384, with the hash that goes with the curve.
+    /// Neither ECDSA on P-256 or P-384 with the hash that goes with the curve, nor RSA in one of the forms of
+    /// [`RsaScheme`](crate::rsa_verify::RsaScheme); or not the kind of key that the signature was made with.
     #[error("unsupported key or signature algorithm")]
     Unsupported,
     /// The signature is not the issuer's.
     #[error("the signature does not verify")]
     BadSignature,
+    /// A revocation list has a critical extension that is not understood.
+    #[error("critical extension of the revocation list is not understood")]
+    CriticalExtension,
 }
 
 /// One certificate: its DER bytes, and the fields read from them once.
@@ -40,12 +52,31 @@ pub enum X509Error {
 pub struct Certificate {
     der: Vec<u8>,
     spki: Vec<u8>,
-    common_name: Option<String>,
+    serial: Vec<u8>,
+    issuer: Name,
+    subject: Name,
     not_before: UnixTime,
     not_after: UnixTime,
     names: Names,
-    extensions: Vec<(String, Vec<u8>)>,
+    extensions: Vec<Extension>,
     is_ca: bool,
+    path_length: Option<u32>,
+    key_usage: Option<KeyUsage>,
+    extended_key_usages: Option<Vec<String>>,
+}
+
+/// A distinguished name: its DER bytes, and its first common name.
+#[derive(Clone, PartialEq, Eq)]
+struct Name {
+    raw: Vec<u8>,
+    common_name: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Extension {
+    oid: String,
+    critical: bool,
+    value: Vec<u8>,
 }
 
 /// Subject alternative names.
@@ -64,36 +95,49 @@ impl Certificate {
     /// [`X509Error::Malformed`], [`X509Error::TooLong`].
     pub fn parse(der: &[u8]) -> Result<Self, X509Error> {
         let certificate = parse_der(der)?;
-        let names = certificate
-            .subject_alternative_name()
-            .map_err(|_| X509Error::Malformed)?
-            .map(|names| read_names(&names.value.general_names))
-            .transpose()?
-            .unwrap_or_default();
-        let is_ca = certificate
-            .basic_constraints()
-            .map_err(|_| X509Error::Malformed)?
-            .is_some_and(|constraints| constraints.value.ca);
-        let extensions = certificate
-            .extensions()
-            .iter()
-            .map(|extension| (extension.oid.to_id_string(), extension.value.to_vec()))
-            .collect();
-        Ok(Self {
+        // RFC 5280 §4.2: one of each at most. Which of two would be believed is nobody's guess to make.
+        certificate.extensions_map().map_err(|_| X509Error::Malformed)?;
+        let mut read = Self {
             der: der.to_vec(),
             spki: certificate.public_key().raw.to_vec(),
-            common_name: certificate
-                .subject()
-                .iter_common_name()
-                .next()
-                .and_then(|name| name.as_str().ok())
-                .map(str::to_owned),
+            serial: certificate.raw_serial().to_vec(),
+            issuer: Name::read(certificate.issuer()),
+            subject: Name::read(certificate.subject()),
             not_before: seconds(certificate.validity().not_before.timestamp()),
             not_after: seconds(certificate.validity().not_after.timestamp()),
-            names,
-            extensions,
-            is_ca,
-        })
+            names: Names::default(),
+            extensions: Vec::new(),
+            is_ca: false,
+            path_length: None,
+            key_usage: None,
+            extended_key_usages: None,
+        };
+        for extension in certificate.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectAlternativeName(names) => {
+                    read.names = read_names(&names.general_names)?;
+                }
+                ParsedExtension::BasicConstraints(constraints) => {
+                    read.is_ca = constraints.ca;
+                    read.path_length = constraints.path_len_constraint;
+                }
+                ParsedExtension::KeyUsage(usage) => read.key_usage = Some(KeyUsage::from_bits(usage.flags)),
+                ParsedExtension::ExtendedKeyUsage(usages) => {
+                    read.extended_key_usages = Some(usage::extended(usages));
+                }
+                // A restriction that cannot be read would otherwise be none.
+                ParsedExtension::ParseError { .. } if is_restriction(&extension.oid.to_id_string()) => {
+                    return Err(X509Error::Malformed);
+                }
+                _ => {}
+            }
+            read.extensions.push(Extension {
+                oid: extension.oid.to_id_string(),
+                critical: extension.critical,
+                value: extension.value.to_vec(),
+            });
+        }
+        Ok(read)
     }
 
     /// Reads the first PEM `CERTIFICATE` block.
@@ -146,10 +190,42 @@ impl Certificate {
         VerifyingKey::from_spki_der(&self.spki).map_err(|_| X509Error::Unsupported)
     }
 
+    /// The public key, of either kind that we verify with.
+    ///
+    /// # Errors
+    /// [`X509Error::Unsupported`].
+    pub fn public_key(&self) -> Result<PublicKey, X509Error> {
+        PublicKey::from_spki_der(&self.spki).map_err(|_| X509Error::Unsupported)
+    }
+
+    /// The content of the serial number: big-endian, as written. AMD's certificates have the one byte 0.
+    #[must_use]
+    pub fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
+    /// The issuer's distinguished name, DER.
+    #[must_use]
+    pub fn issuer_raw(&self) -> &[u8] {
+        &self.issuer.raw
+    }
+
+    /// The subject's distinguished name, DER.
+    #[must_use]
+    pub fn subject_raw(&self) -> &[u8] {
+        &self.subject.raw
+    }
+
+    /// The issuer's first common name.
+    #[must_use]
+    pub fn issuer_cn(&self) -> Option<&str> {
+        self.issuer.common_name.as_deref()
+    }
+
     /// The subject's first common name.
     #[must_use]
     pub fn subject_cn(&self) -> Option<&str> {
-        self.common_name.as_deref()
+        self.subject.common_name.as_deref()
     }
 
     /// First second of validity.
@@ -181,8 +257,14 @@ impl Certificate {
     pub fn extension(&self, oid: &str) -> Option<&[u8]> {
         self.extensions
             .iter()
-            .find(|(id, _)| id == oid)
-            .map(|(_, value)| value.as_slice())
+            .find(|extension| extension.oid == oid)
+            .map(|extension| extension.value.as_slice())
+    }
+
+    /// Dotted OIDs of the critical extensions: who validates a path has to understand each (RFC 5280 §4.2).
+    pub fn critical_extensions(&self) -> impl Iterator<Item = &str> {
+        let critical = self.extensions.iter().filter(|extension| extension.critical);
+        critical.map(|extension| extension.oid.as_str())
     }
 
     /// Whether basic constraints say that this is a certification authority.
@@ -191,18 +273,61 @@ impl Certificate {
         self.is_ca
     }
 
-    /// Checks that `issuer` signed this certificate. Names and validity are the caller's to check.
+    /// How many authorities may stand between this one and a leaf; `None` is no limit.
+    #[must_use]
+    pub fn path_length(&self) -> Option<u32> {
+        self.path_length
+    }
+
+    /// What the key may be used for; `None` where the certificate does not say.
+    #[must_use]
+    pub fn key_usage(&self) -> Option<KeyUsage> {
+        self.key_usage
+    }
+
+    /// Whether the key may sign certificates: an authority's, and key usage, where given, says so.
+    #[must_use]
+    pub fn allows_cert_sign(&self) -> bool {
+        self.is_ca && self.key_usage.is_none_or(KeyUsage::key_cert_sign)
+    }
+
+    /// Whether the key may sign revocation lists: key usage, where given, says so.
+    #[must_use]
+    pub fn allows_crl_sign(&self) -> bool {
+        self.key_usage.is_none_or(KeyUsage::crl_sign)
+    }
+
+    /// Dotted OIDs of the extended key usages; `None` where the certificate does not say.
+    #[must_use]
+    pub fn extended_key_usages(&self) -> Option<&[String]> {
+        self.extended_key_usages.as_deref()
+    }
+
+    /// Checks that `issuer` signed this certificate. Names, usages and validity are the caller's to check.
     ///
     /// # Errors
-    /// [`X509Error::Unsupported`], [`X509Error::BadSignature`].
+    /// [`X509Error::Unsupported`], [`X509Error::BadSignature`]; [`X509Error::Malformed`] when the two places that name
+    /// the algorithm disagree.
     pub fn verify_signature_by(&self, issuer: &VerifyingKey) -> Result<(), X509Error> {
+        self.verify_signature_by_key(&issuer.clone().into())
+    }
+
+    /// As [`Self::verify_signature_by`], for a key of either kind.
+    ///
+    /// # Errors
+    /// As [`Self::verify_signature_by`].
+    pub fn verify_signature_by_key(&self, issuer: &PublicKey) -> Result<(), X509Error> {
         let certificate = parse_der(&self.der)?;
-        let signed = certificate.tbs_certificate.as_ref();
-        verify_signed(
+        let signed = &certificate.tbs_certificate;
+        // RFC 5280 §4.1.1.2: the inner one is what the signature covers.
+        if certificate.signature_algorithm != signed.signature {
+            return Err(X509Error::Malformed);
+        }
+        signature::verify_signed(
             issuer,
-            &certificate.signature_algorithm,
-            signed,
-            &certificate.signature_value.data,
+            &signed.signature,
+            signed.as_ref(),
+            &certificate.signature_value,
         )
     }
 }
@@ -212,63 +337,9 @@ impl fmt::Debug for Certificate {
         write!(
             f,
             "Certificate({:?}, {})",
-            self.common_name,
+            self.subject.common_name,
             crate::digest::sha256(&self.der)
         )
-    }
-}
-
-/// A certificate request whose signature was checked: who asks holds the key.
-#[derive(Debug, Clone)]
-pub struct Csr {
-    spki: Vec<u8>,
-    names: Names,
-}
-
-impl Csr {
-    /// Reads a DER request and checks its signature with the key inside.
-    ///
-    /// # Errors
-    /// [`X509Error`].
-    pub fn parse_and_verify(der: &[u8]) -> Result<Self, X509Error> {
-        if der.len() > DER_BYTES_MAX {
-            return Err(X509Error::TooLong);
-        }
-        let (rest, request) = X509CertificationRequest::from_der(der).map_err(|_| X509Error::Malformed)?;
-        if !rest.is_empty() {
-            return Err(X509Error::Malformed);
-        }
-        let info = &request.certification_request_info;
-        let key = VerifyingKey::from_spki_der(info.subject_pki.raw).map_err(|_| X509Error::Unsupported)?;
-        verify_signed(
-            &key,
-            &request.signature_algorithm,
-            info.raw,
-            &request.signature_value.data,
-        )?;
-
-        let mut names = Names::default();
-        for extension in request.requested_extensions().into_iter().flatten() {
-            if let ParsedExtension::SubjectAlternativeName(asked) = extension {
-                names = read_names(&asked.general_names)?;
-            }
-        }
-        Ok(Self {
-            spki: key.spki_der().to_vec(),
-            names,
-        })
-    }
-
-    /// The key that the request was signed with, as DER SubjectPublicKeyInfo.
-    #[must_use]
-    pub fn spki_der(&self) -> &[u8] {
-        &self.spki
-    }
-
-    /// Subject alternative names asked for: wishes of whoever wrote the request.
-    #[must_use]
-    pub fn names(&self) -> &Names {
-        &self.names
     }
 }
 
@@ -302,21 +373,25 @@ fn parse_der(der: &[u8]) -> Result<X509Certificate<'_>, X509Error> {
     }
 }
 
-fn verify_signed(
-    key: &VerifyingKey,
-    algorithm: &AlgorithmIdentifier<'_>,
-    signed: &[u8],
-    signature: &[u8],
-) -> Result<(), X509Error> {
-    // RFC 5758 §3.2: ecdsa-with-SHA256 and ecdsa-with-SHA384.
-    let expected = match key.curve() {
-        Curve::P256 => "1.2.840.10045.4.3.2",
-        Curve::P384 => "1.2.840.10045.4.3.3",
-    };
-    if algorithm.algorithm.to_id_string() != expected {
-        return Err(X509Error::Unsupported);
+impl Name {
+    fn read(name: &X509Name<'_>) -> Self {
+        Self {
+            raw: name.as_raw().to_vec(),
+            common_name: name
+                .iter_common_name()
+                .next()
+                .and_then(|name| name.as_str().ok())
+                .map(str::to_owned),
+        }
     }
-    key.verify(signed, signature).map_err(|_| X509Error::BadSignature)
+}
+
+/// Basic constraints, key usages and name constraints.
+fn is_restriction(oid: &str) -> bool {
+    matches!(
+        oid,
+        "2.5.29.15" | "2.5.29.19" | "2.5.29.30" | "2.5.29.37" | "2.5.29.17"
+    )
 }
 
 fn read_names(names: &[GeneralName<'_>]) -> Result<Names, X509Error> {

@@ -3,13 +3,18 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
-    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
+    ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaPublicKeyComponents,
+    UnparsedPublicKey,
 };
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::{digest, hmac, rand};
 use zeroize::Zeroizing;
 
 use crate::aead::{AeadError, NONCE_BYTES, TAG_BYTES};
+use crate::rsa_verify::{EXPONENT, RsaScheme};
 use crate::sign::Curve;
 
 #[derive(Clone)]
@@ -47,6 +52,18 @@ pub(crate) fn sha512(data: &[u8]) -> [u8; 64] {
         .as_ref()
         .try_into()
         .expect("SHA-512 gives 64 bytes")
+}
+
+pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(part);
+    }
+    context
+        .sign()
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 gives 32 bytes")
 }
 
 struct Length(usize);
@@ -124,6 +141,36 @@ pub(crate) fn ecdsa_verify(curve: Curve, point: &[u8], message: &[u8], signature
         .is_ok()
 }
 
+/// As [`ecdsa_verify`], for a signature `r || s` of fixed size.
+pub(crate) fn ecdsa_verify_raw(curve: Curve, point: &[u8], message: &[u8], r_s: &[u8]) -> bool {
+    let algorithm = match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED,
+    };
+    UnparsedPublicKey::new(algorithm, point)
+        .verify(message, r_s)
+        .is_ok()
+}
+
+/// `modulus` has no leading zeros; the exponent is [`EXPONENT`]. The salt of PSS is as long as the hash.
+pub(crate) fn rsa_verify(scheme: RsaScheme, modulus: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let parameters = match scheme {
+        RsaScheme::Pkcs1Sha256 => &RSA_PKCS1_2048_8192_SHA256,
+        RsaScheme::Pkcs1Sha384 => &RSA_PKCS1_2048_8192_SHA384,
+        RsaScheme::Pkcs1Sha512 => &RSA_PKCS1_2048_8192_SHA512,
+        RsaScheme::PssSha256 => &RSA_PSS_2048_8192_SHA256,
+        RsaScheme::PssSha384 => &RSA_PSS_2048_8192_SHA384,
+        RsaScheme::PssSha512 => &RSA_PSS_2048_8192_SHA512,
+    };
+    let exponent = &EXPONENT.to_be_bytes()[1..];
+    RsaPublicKeyComponents {
+        n: modulus,
+        e: exponent,
+    }
+    .verify(parameters, message, signature)
+    .is_ok()
+}
+
 pub(crate) struct EcdsaKey(EcdsaKeyPair);
 
 impl EcdsaKey {
@@ -155,6 +202,21 @@ impl EcdsaKey {
 }
 
 impl EcdsaKey {
+    /// As [`Self::sign`], for a signature `r || s` of fixed size.
+    pub(crate) fn sign_raw(&self, curve: Curve, message: &[u8]) -> Vec<u8> {
+        // The library ties the form of the signature to the key.
+        let algorithm = match curve {
+            Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+            Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        };
+        EcdsaKeyPair::from_pkcs8(algorithm, &self.to_pkcs8())
+            .expect("a key that was written can be read")
+            .sign(&rand::SystemRandom::new(), message)
+            .expect("signing needs nothing but randomness")
+            .as_ref()
+            .to_vec()
+    }
+
     /// ECDSA over SHA-256 whatever the curve, for P-384 keys: MarbleRun signs manifests so.
     pub(crate) fn sign_p384_sha256(&self, message: &[u8]) -> Vec<u8> {
         // A digest shorter than the group's order is the same number with zeros in front (FIPS 186-5 §6.4.1 step 2), so
