@@ -202,6 +202,8 @@ pub enum Subject {
     Program,
     /// A workload that speaks MarbleRun's own protocol; its evidence does not say which type it claims to be.
     MarbleRun,
+    /// Whoever made the evidence that lies in a file.
+    File,
 }
 
 impl fmt::Display for Subject {
@@ -213,6 +215,7 @@ impl fmt::Display for Subject {
             Self::Peer => f.write_str("the peer coordinator"),
             Self::Program => f.write_str("the program"),
             Self::MarbleRun => f.write_str("a MarbleRun marble"),
+            Self::File => f.write_str("the file"),
         }
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::time::UnixTime;
 
-use crate::platform::Platform;
+use crate::endorsements::Anchor;
+use crate::platform::{Facts, Platform};
 
 /// Facts about the attester. [`crate::verify`] is the only way to get one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +23,10 @@ pub struct Claims {
     pub(crate) debug: bool,
     pub(crate) issued_at: UnixTime,
     pub(crate) root: Digest32,
+    pub(crate) anchor: Anchor,
+    /// What only this platform knows; its own policy is held against it.
+    #[serde(skip_serializing_if = "Facts::is_none")]
+    pub(crate) facts: Facts,
 }
 
 impl Claims {
@@ -73,7 +78,8 @@ impl Claims {
         self.debug
     }
 
-    /// When the evidence was made, by the platform's clock.
+    /// The newest time that something signed shows: when the evidence was made, on a platform that says so, or else when
+    /// its newest endorsement was.
     #[must_use]
     pub const fn issued_at(&self) -> UnixTime {
         self.issued_at
@@ -83,6 +89,18 @@ impl Claims {
     #[must_use]
     pub const fn root(&self) -> Digest32 {
         self.root
+    }
+
+    /// Whose root that is.
+    #[must_use]
+    pub const fn anchor(&self) -> Anchor {
+        self.anchor
+    }
+
+    /// What only this platform knows.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 
@@ -120,6 +138,12 @@ impl Measurement {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl From<[u8; 48]> for Measurement {
+    fn from(digest: [u8; 48]) -> Self {
+        Self(digest.to_vec())
     }
 }
 

@@ -45,6 +45,16 @@ pub const BINDING: Code = Code("evidence.binding");
 pub const PROTECTION: Code = Code("evidence.protection");
 /// The attester can be looked into.
 pub const DEBUG: Code = Code("evidence.debug");
+/// What the maker of the hardware signs about it is missing, malformed, of another platform, or revokes it.
+pub const ENDORSEMENTS: Code = Code("evidence.endorsements");
+/// The machine is set up in a way that is not accepted.
+pub const CONFIGURATION: Code = Code("evidence.configuration");
+/// The platform lacks patches, or its maker no longer answers for it.
+pub const TCB: Code = Code("evidence.tcb");
+/// The machine is not one of those expected.
+pub const HARDWARE: Code = Code("evidence.hardware");
+/// What was measured at boot or since does not add up, or is not what is expected.
+pub const EVENT_LOG: Code = Code("evidence.event_log");
 /// The program is not one of those expected.
 pub const MEASUREMENT: Code = Code("evidence.measurement");
 /// The program's signer is not one of those expected.

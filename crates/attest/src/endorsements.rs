@@ -1,46 +1,230 @@
 //! What others sign about a platform: the roots that a verifier accepts, and the collateral that hangs on them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::x509::Certificate;
 
 use crate::platform::Platform;
 
-/// Collateral that vendors sign: certificate chains, revocation lists, TCB information.
-///
-/// The software platform needs none, its evidence carries its one certificate. Platforms with collateral add their
-/// parts here; evidence never names a place to fetch them from.
+/// What vendors sign: certificate chains, revocation lists, TCB information. Evidence never names a place to fetch them
+/// from. All of it is untrusted until a platform's checks have followed it to a root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Endorsements {}
+pub struct Endorsements {
+    collateral: Vec<Arc<str>>,
+    certificates: Vec<Certificate>,
+    crls: Vec<Arc<[u8]>>,
+    evaluation_floors: BTreeMap<String, u32>,
+}
+
+/// Bytes are no endorsement of any platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no endorsement: expected DCAP collateral (QuoteCollateralV3 JSON), or certificates or revocation lists in PEM or DER"
+)]
+pub struct NotAnEndorsement;
 
 impl Endorsements {
+    /// Most bytes of one endorsement.
+    pub const BYTES_MAX: usize = 1024 * 1024;
+    /// Most endorsements of one kind; what comes after is left out.
+    pub const COUNT_MAX: usize = 256;
+
     /// No collateral.
     #[must_use]
-    pub const fn none() -> Self {
-        Self {}
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Takes in one file: DCAP collateral as JSON, or certificates and revocation lists in PEM or DER.
+    ///
+    /// # Errors
+    /// [`NotAnEndorsement`].
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), NotAnEndorsement> {
+        if bytes.is_empty() || bytes.len() > Self::BYTES_MAX {
+            return Err(NotAnEndorsement);
+        }
+        if let Ok(certificate) = Certificate::parse(bytes) {
+            self.add_certificate(certificate);
+            return Ok(());
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| NotAnEndorsement)?;
+        if text.contains("-----BEGIN ") {
+            return self.add_pem(text);
+        }
+        let json: serde_json::Value = serde_json::from_str(text).map_err(|_| NotAnEndorsement)?;
+        // The member that every version of the form has; the rest is for the check that uses it.
+        json.get("tcb_info").ok_or(NotAnEndorsement)?;
+        self.add_collateral(text);
+        Ok(())
+    }
+
+    /// These endorsements and others.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        for collateral in &other.collateral {
+            self.add_collateral(collateral);
+        }
+        for certificate in &other.certificates {
+            self.add_certificate(certificate.clone());
+        }
+        for crl in &other.crls {
+            self.add_crl(crl);
+        }
+        for (fmspc, number) in &other.evaluation_floors {
+            self.raise_evaluation_floor(fmspc, *number);
+        }
+        self
+    }
+
+    /// Remembers that TCB information of this evaluation number was seen for a platform family (FMSPC, hexadecimal):
+    /// older information stays validly signed for weeks and hides what was found since.
+    pub fn raise_evaluation_floor(&mut self, fmspc: &str, number: u32) {
+        let floor = self
+            .evaluation_floors
+            .entry(fmspc.to_ascii_lowercase())
+            .or_default();
+        *floor = number.max(*floor);
+    }
+
+    /// Least evaluation number of TCB information that is used for a platform family.
+    #[must_use]
+    pub fn evaluation_floor(&self, fmspc: &str) -> Option<u32> {
+        self.evaluation_floors.get(&fmspc.to_ascii_lowercase()).copied()
+    }
+
+    /// DCAP collateral, each a `QuoteCollateralV3` as JSON.
+    pub fn collateral(&self) -> impl Iterator<Item = &str> {
+        self.collateral.iter().map(AsRef::as_ref)
+    }
+
+    /// Certificates, in no order.
+    #[must_use]
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// Revocation lists, DER.
+    pub fn crls(&self) -> impl Iterator<Item = &[u8]> {
+        self.crls.iter().map(AsRef::as_ref)
+    }
+
+    fn add_pem(&mut self, text: &str) -> Result<(), NotAnEndorsement> {
+        let certificates = Certificate::parse_pem_chain(text).map_err(|_| NotAnEndorsement)?;
+        if certificates.is_empty() {
+            return Err(NotAnEndorsement);
+        }
+        certificates
+            .into_iter()
+            .for_each(|certificate| self.add_certificate(certificate));
+        Ok(())
+    }
+
+    fn add_collateral(&mut self, text: &str) {
+        let known = self.collateral.iter().any(|known| known.as_ref() == text);
+        if !known && self.collateral.len() < Self::COUNT_MAX {
+            self.collateral.push(text.into());
+        }
+    }
+
+    fn add_certificate(&mut self, certificate: Certificate) {
+        let known = self
+            .certificates
+            .iter()
+            .any(|known| known.der() == certificate.der());
+        if !known && self.certificates.len() < Self::COUNT_MAX {
+            self.certificates.push(certificate);
+        }
+    }
+
+    fn add_crl(&mut self, der: &[u8]) {
+        let known = self.crls.iter().any(|known| known.as_ref() == der);
+        if !known && self.crls.len() < Self::COUNT_MAX {
+            self.crls.push(der.into());
+        }
     }
 }
 
-/// The roots that a verifier accepts, each for one platform. The software platform has no default root.
+/// The roots that a verifier accepts, each for one platform. The software platform has no default root, a TPM neither:
+/// anybody may make one.
 #[derive(Debug, Clone, Default)]
-pub struct Roots(Vec<(Platform, Certificate)>);
+pub struct Roots {
+    named: Vec<(Platform, Certificate)>,
+    vendors: Vec<Platform>,
+    enrolment: Vec<Certificate>,
+    attestation_keys: Vec<AttestationKey>,
+}
+
+/// What a root is to a verifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The hardware vendor's, pinned in this crate.
+    Vendor,
+    /// One that the verifier's policy names.
+    Named,
+    /// None: the attestation key itself is known.
+    AttestationKey,
+}
+
+/// A TPM's attestation key that the verifier knows, because it is pinned or was enrolled on this very connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestationKey {
+    /// `TPMT_PUBLIC`.
+    pub public: Vec<u8>,
+    /// SHA-256 of the root certificate (DER) of the endorsement key that it was seen to live beside; none if pinned.
+    pub endorsement_root: Option<Digest32>,
+}
 
 impl Roots {
     /// Accepts nothing yet.
     #[must_use]
     pub const fn none() -> Self {
-        Self(Vec::new())
+        Self {
+            named: Vec::new(),
+            vendors: Vec::new(),
+            enrolment: Vec::new(),
+            attestation_keys: Vec::new(),
+        }
     }
 
     /// Accepts `root` for evidence of `platform` as well.
     #[must_use]
     pub fn with(mut self, platform: Platform, root: Certificate) -> Self {
-        if !self
-            .0
-            .iter()
-            .any(|(known, other)| *known == platform && other.der() == root.der())
-        {
-            self.0.push((platform, root));
+        let known = |(of, other): &(Platform, Certificate)| *of == platform && other.der() == root.der();
+        if !self.named.iter().any(known) {
+            self.named.push((platform, root));
+        }
+        self
+    }
+
+    /// Accepts the vendor's own root for evidence of `platform`, by the key pinned in this crate. A platform without a
+    /// vendor's root gains nothing by it.
+    #[must_use]
+    pub fn with_vendor(mut self, platform: Platform) -> Self {
+        if platform.has_vendor_root() && !self.vendors.contains(&platform) {
+            self.vendors.push(platform);
+        }
+        self
+    }
+
+    /// Accepts certificates of TPM attestation keys that this authority issued after it saw the key beside its
+    /// endorsement key.
+    #[must_use]
+    pub fn with_enrolment(mut self, authority: Certificate) -> Self {
+        if !self.enrolment.iter().any(|known| known.der() == authority.der()) {
+            self.enrolment.push(authority);
+        }
+        self
+    }
+
+    /// Accepts a TPM's attestation key itself.
+    #[must_use]
+    pub fn with_attestation_key(mut self, key: AttestationKey) -> Self {
+        if !self.attestation_keys.contains(&key) {
+            self.attestation_keys.push(key);
         }
         self
     }
@@ -48,18 +232,54 @@ impl Roots {
     /// Accepts what `other` accepts as well. [`crate::ReferenceValues::appraise`] holds the root that was used
     /// against its own list again, so joining the roots of several packages lends none of them another's root.
     #[must_use]
-    pub fn and(self, other: &Self) -> Self {
-        other.0.iter().fold(self, |roots, (platform, root)| {
-            roots.with(*platform, root.clone())
-        })
+    pub fn and(mut self, other: &Self) -> Self {
+        for (platform, root) in &other.named {
+            self = self.with(*platform, root.clone());
+        }
+        for platform in &other.vendors {
+            self = self.with_vendor(*platform);
+        }
+        for authority in &other.enrolment {
+            self = self.with_enrolment(authority.clone());
+        }
+        for key in &other.attestation_keys {
+            self = self.with_attestation_key(key.clone());
+        }
+        self
     }
 
-    /// The roots accepted for `platform`.
+    /// The certificates named for `platform`.
     pub fn of(&self, platform: Platform) -> impl Iterator<Item = &Certificate> {
-        self.0
+        self.named
             .iter()
             .filter(move |(of, _)| *of == platform)
             .map(|(_, root)| root)
+    }
+
+    /// Whether the vendor's pinned root is accepted for `platform`.
+    #[must_use]
+    pub fn accepts_vendor(&self, platform: Platform) -> bool {
+        self.vendors.contains(&platform)
+    }
+
+    /// Authorities whose certificates of attestation keys are accepted.
+    #[must_use]
+    pub fn enrolment(&self) -> &[Certificate] {
+        &self.enrolment
+    }
+
+    /// Attestation keys that are known themselves.
+    #[must_use]
+    pub fn attestation_keys(&self) -> &[AttestationKey] {
+        &self.attestation_keys
+    }
+
+    /// Whether anything at all is accepted for `platform`.
+    #[must_use]
+    pub fn accepts(&self, platform: Platform) -> bool {
+        let keys =
+            platform == Platform::Tpm && !(self.attestation_keys.is_empty() && self.enrolment.is_empty());
+        keys || self.accepts_vendor(platform) || self.of(platform).next().is_some()
     }
 }
 

@@ -9,11 +9,16 @@
 //!
 //! The first byte is neither an Open Enclave header's (01) nor a raw quote's (a small little-endian version), so none
 //! can be mistaken for the other, and the line end inside shows a transfer that changed line ends.
+//!
+//! Evidence as vendors' tools write it, without our envelope, is read by [`Evidence::read_native`]; a peer's evidence
+//! only ever comes in the envelope, or in the form of a MarbleRun workload ([`Evidence::parse_marblerun`]).
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::claims::{Claims, Measurement, Protection};
+use crate::endorsements::Endorsements;
+use crate::parts::Parts;
 use crate::platform::{self, Platform};
 use crate::report::Report;
 use crate::verify::Context;
@@ -26,7 +31,19 @@ const OPEN_ENCLAVE_HEADER: [u8; 8] = [1, 0, 0, 0, 2, 0, 0, 0];
 #[derive(Clone)]
 pub struct Evidence {
     platform: Platform,
+    form: Form,
     inner: Arc<dyn PlatformEvidence>,
+}
+
+/// How evidence travelled: what may be bound to it depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In our envelope.
+    Envelope,
+    /// An SGX quote behind an Open Enclave header, as a MarbleRun workload sends it.
+    OpenEnclave,
+    /// As the vendor's tools write it: to look at, never a peer's.
+    Native,
 }
 
 /// What every platform's evidence can do.
@@ -39,6 +56,15 @@ pub(crate) trait PlatformEvidence: fmt::Debug + Send + Sync {
     fn protection(&self) -> Protection;
     /// The measurement that the platform signed, as the evidence states it.
     fn measurement(&self) -> Measurement;
+    /// What the evidence says about the session where the platform signs less than report data, or other bytes: a TPM's
+    /// `extraData`.
+    fn freshness(&self) -> &[u8] {
+        self.report_data()
+    }
+    /// Endorsements that came with the evidence.
+    fn endorsements(&self) -> Endorsements {
+        Endorsements::none()
+    }
     /// Steps 3 to 6 of [`crate::verify`]. Makes claims even when a check failed: the caller hands none on then.
     fn verify(&self, context: &Context<'_>, report: &mut Report) -> Option<Claims>;
 }
@@ -76,6 +102,9 @@ pub enum ParseError {
     /// A platform that this program cannot verify.
     #[error("evidence of platform {0} cannot be verified: the platform is not built into this program")]
     NotBuiltIn(Platform),
+    /// No platform's evidence begins so.
+    #[error("these bytes are the evidence of no platform that this program knows")]
+    NoPlatform,
     /// The platform's own form is broken.
     #[error("evidence of platform {platform} is malformed: {what}")]
     Body {
@@ -88,7 +117,10 @@ pub enum ParseError {
 
 impl Evidence {
     /// Most bytes of evidence that are looked at.
-    pub const BYTES_MAX: usize = 256 * 1024;
+    pub const BYTES_MAX: usize = 512 * 1024;
+
+    /// Most bytes of evidence in a file, event logs apart.
+    pub const NATIVE_BYTES_MAX: usize = 1024 * 1024;
 
     /// Reads evidence from its envelope (step 1).
     ///
@@ -123,8 +155,80 @@ impl Evidence {
         let platform = Platform::from_tag(tag).ok_or(ParseError::UnknownPlatform(tag))?;
         Ok(Self {
             platform,
+            form: Form::Envelope,
             inner: platform::parse(platform, body)?,
         })
+    }
+
+    /// Reads what a MarbleRun workload sends: an SGX quote behind an Open Enclave header.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn parse_marblerun(bytes: &[u8]) -> Result<Self, ParseError> {
+        if bytes.len() > Self::BYTES_MAX {
+            return Err(ParseError::TooLarge { length: bytes.len() });
+        }
+        let quote = open_enclave(bytes).ok_or(ParseError::Magic)?;
+        let parts = Parts::new(quote.to_vec());
+        Ok(Self {
+            form: Form::OpenEnclave,
+            ..Self::from_parts(Platform::Sgx, &parts)?
+        })
+    }
+
+    /// Evidence in the parts that the platform's own tools make, as an attester puts it together.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn from_parts(platform: Platform, parts: &Parts) -> Result<Self, ParseError> {
+        let body = parts.to_bytes();
+        if body.len() > Self::BYTES_MAX - HEADER_BYTES {
+            return Err(ParseError::TooLarge { length: body.len() });
+        }
+        Ok(Self {
+            platform,
+            form: Form::Envelope,
+            inner: platform::parse(platform, &body)?,
+        })
+    }
+
+    /// Reads evidence as vendors' tools write it, with the event log that lies beside it: a DCAP quote (with or without an
+    /// Open Enclave header), an SNP report, a TPM quote as JSON; our envelope as well.
+    ///
+    /// # Errors
+    /// [`ParseError::NoPlatform`] where the bytes are no known platform's, or not that of `platform`; others where they are
+    /// and are damaged.
+    pub fn read_native(
+        platform: Option<Platform>,
+        bytes: &[u8],
+        event_log: Option<&[u8]>,
+    ) -> Result<Self, ParseError> {
+        if bytes.len() > Self::NATIVE_BYTES_MAX {
+            return Err(ParseError::TooLarge { length: bytes.len() });
+        }
+        if bytes.starts_with(&MAGIC) {
+            let evidence = Self::parse(bytes)?;
+            let same = platform.is_none_or(|platform| platform == evidence.platform);
+            return if same {
+                Ok(evidence)
+            } else {
+                Err(ParseError::NoPlatform)
+            };
+        }
+        let quote = open_enclave(bytes).unwrap_or(bytes);
+        let platform = platform::recognise(platform, quote).ok_or(ParseError::NoPlatform)?;
+        let parts = platform::read_native(platform, quote, event_log)?;
+        Ok(Self {
+            platform,
+            form: Form::Native,
+            inner: platform::parse(platform, &parts.to_bytes())?,
+        })
+    }
+
+    /// How the evidence travelled.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        self.form
     }
 
     /// The envelope, as [`Evidence::parse`] reads it.
@@ -165,7 +269,41 @@ impl Evidence {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn of(platform: Platform, inner: Arc<dyn PlatformEvidence>) -> Self {
-        Self { platform, inner }
+        Self {
+            platform,
+            form: Form::Envelope,
+            inner,
+        }
+    }
+}
+
+/// The quote behind an Open Enclave header: version 1, type 2, and the length of what follows, 8 bytes little-endian.
+fn open_enclave(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, quote) = bytes
+        .strip_prefix(&OPEN_ENCLAVE_HEADER)?
+        .split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    (length == quote.len()).then_some(quote)
+}
+
+impl ParseError {
+    /// The platform that the evidence is of, where that much could be read.
+    #[must_use]
+    pub const fn platform(&self) -> Option<Platform> {
+        match self {
+            Self::NotBuiltIn(platform) | Self::Body { platform, .. } => Some(*platform),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Envelope => "an envelope of ours",
+            Self::OpenEnclave => "MarbleRun's own form",
+            Self::Native => "the vendor's own form",
+        })
     }
 }
 

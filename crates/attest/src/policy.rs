@@ -14,7 +14,7 @@ use crate::endorsements::Endorsements;
 use crate::error::VerifyError;
 use crate::evidence::Evidence;
 use crate::reference::{Appraised, PolicyError, ReferenceValues, verify_against};
-use crate::report::step;
+use crate::step;
 
 /// The format that a policy says of itself.
 pub const POLICY_FORMAT: &str = "strongroom.policy.v1";
@@ -229,7 +229,7 @@ fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Roles>, D:
     deserializer.deserialize_map(Users).map(Some)
 }
 
-fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, PolicyError> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, PolicyError> {
     if json.len() > POLICY_BYTES_MAX {
         return Err(PolicyError::TooLarge {
             length: json.len(),

@@ -22,13 +22,16 @@ use strongroom_crypto::x509::Certificate;
 use crate::binding::Binding;
 use crate::claims::{Claims, Measurement, Protection};
 use crate::code::{self, Code};
-use crate::endorsements::{Endorsements, Roots, root_id};
+use crate::endorsements::{Anchor, Endorsements, Roots, root_id};
 use crate::error::VerifyError;
 use crate::evidence::Evidence;
-use crate::platform::Platform;
+use crate::platform::{Platform, sgx, snp, tdx, tpm};
 pub use crate::policy::{ClientPolicy, CoordinatorExpectation, POLICY_FORMAT, Roles};
-use crate::report::{Report, Step, step};
-use crate::verify::verify;
+use crate::report::Report;
+use crate::rules::Rules;
+pub use crate::rules::{Exception, Expiry};
+use crate::step::{self, Step};
+use crate::verify::{Verified, verify};
 
 /// Reference values as they are written. [`ReferenceValues::new`] checks them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,24 @@ pub struct Fields {
     /// Accepted protection; `confidential` unless said otherwise.
     #[serde(default = "confidential", skip_serializing_if = "is_confidential")]
     pub protection: Vec<Protection>,
+    /// What is asked of an SGX platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sgx: Option<sgx::Policy>,
+    /// What is asked of a TDX platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tdx: Option<tdx::Policy>,
+    /// What is asked of an SEV-SNP platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snp: Option<snp::Policy>,
+    /// What is asked of a TPM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<tpm::Policy>,
+    /// Checks, by id, that must find something to check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_checks: Vec<String>,
+    /// Named exceptions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
     /// Whether debug mode is accepted. Only a manifest's package can say so (`Debug`), never a policy.
     #[serde(skip)]
     pub debug: bool,
@@ -75,6 +96,12 @@ impl Fields {
             security_version_min: None,
             workloads: Vec::new(),
             protection: confidential(),
+            sgx: None,
+            tdx: None,
+            snp: None,
+            tpm: None,
+            required_checks: Vec::new(),
+            exceptions: Vec::new(),
             debug: false,
         }
     }
@@ -141,6 +168,31 @@ pub enum PolicyError {
     /// The platform knows no signers.
     #[error("platform {0} knows no signer of programs")]
     SignerUnknown(Platform),
+    /// The policy of one platform in the reference values of another.
+    #[error("reference values for platform {platform} hold a policy for platform {other}")]
+    OtherPlatform {
+        /// The platform of the reference values.
+        platform: Platform,
+        /// The platform of the policy.
+        other: Platform,
+    },
+    /// No check has this id.
+    #[error("there is no check {0:?}; docs/attestation.md lists them")]
+    UnknownCheck(String),
+    /// What is forged or of another session cannot be answered for.
+    #[error("nobody can make an exception from check {0:?}")]
+    NoException(String),
+    /// An exception that nobody answers for.
+    #[error("the exception from check {0:?} needs an owner and a reason of at most 512 bytes each")]
+    ExceptionWithoutOwner(String),
+    /// What a platform's policy says cannot be.
+    #[error("the policy for platform {platform} cannot be used: {what}")]
+    Platform {
+        /// The platform.
+        platform: Platform,
+        /// What is wrong.
+        what: String,
+    },
     /// Nothing is accepted.
     #[error("reference values for platform {0} accept no protection at all")]
     NoProtection(Platform),
@@ -168,15 +220,25 @@ impl ReferenceValues {
     /// # Errors
     /// [`PolicyError`].
     pub fn new(fields: Fields) -> Result<Self, PolicyError> {
-        let platform = fields.platform;
         check_program(&fields)?;
+        if fields.roots.is_empty() && !fields.platform.has_vendor_root() && !knows_attestation_keys(&fields) {
+            return Err(PolicyError::NoRoot(fields.platform));
+        }
+        Self::of_any_program(fields)
+    }
+
+    /// Reference values that may name no program and no root: enough to look at evidence, never to trust it.
+    pub(crate) fn of_any_program(fields: Fields) -> Result<Self, PolicyError> {
+        let platform = fields.platform;
         if fields.protection.is_empty() {
             return Err(PolicyError::NoProtection(platform));
         }
-        if platform == Platform::Software && fields.roots.is_empty() {
-            return Err(PolicyError::NoRoot(platform));
-        }
+        check_policies(&fields)?;
+        Rules::validate(&fields.exceptions, &fields.required_checks)?;
         let mut roots = Roots::none();
+        if fields.roots.is_empty() {
+            roots = roots.with_vendor(platform);
+        }
         for (index, pem) in fields.roots.iter().enumerate() {
             let root = Certificate::parse_pem(pem).map_err(|_| PolicyError::Root { platform, index })?;
             roots = roots.with(platform, root);
@@ -206,18 +268,28 @@ impl ReferenceValues {
     ///
     /// # Errors
     /// [`VerifyError`] with the code of the first step that failed.
-    pub fn appraise(&self, claims: &Claims, report: &mut Report) -> Result<Appraised, VerifyError> {
+    pub fn appraise(&self, verified: Verified) -> Result<Appraised, VerifyError> {
+        let Verified {
+            claims,
+            mut report,
+            at,
+        } = verified;
+        self.check(&claims, &mut report, at);
+        match report.first_failure() {
+            None => Ok(Appraised { claims, report }),
+            Some(_) => Err(VerifyError::of(&report)),
+        }
+    }
+
+    /// Steps 8 to 14, into the report.
+    pub(crate) fn check(&self, claims: &Claims, report: &mut Report, now: UnixTime) {
         let expected = &self.fields;
+        report.under(Rules::new(&expected.exceptions, &expected.required_checks, now));
         if claims.platform() != expected.platform {
             report.fail(step::PLATFORM, expected.platform.name(), claims.platform().name());
-            return Err(VerifyError::of(report));
+            return;
         }
-        if !expected.roots.is_empty()
-            && !self
-                .roots
-                .of(expected.platform)
-                .any(|root| root_id(root) == claims.root())
-        {
+        if !self.names_root_of(claims) {
             report.fail(
                 step::ROOT,
                 "a root that these reference values name",
@@ -242,6 +314,7 @@ impl ReferenceValues {
             "no debug mode",
             debug,
         ); // 9
+        claims.facts().appraise(expected, now, report); // 9
         one_of(
             report,
             step::MEASUREMENT,
@@ -253,12 +326,16 @@ impl ReferenceValues {
         one_of(report, step::PRODUCT, &product, claims.product().as_ref()); // 12
         check_security_version(report, expected.security_version_min, claims.security_version()); // 13
         check_workload(report, &expected.workloads, claims.workload()); // 14
-        match report.first_failure() {
-            None => Ok(Appraised {
-                claims: claims.clone(),
-                report: report.clone(),
-            }),
-            Some(_) => Err(VerifyError::of(report)),
+    }
+
+    /// Whether the root that was used is one of this list: a verifier may have accepted others as well.
+    fn names_root_of(&self, claims: &Claims) -> bool {
+        let platform = self.fields.platform;
+        match claims.anchor() {
+            Anchor::Vendor => self.roots.accepts_vendor(platform),
+            Anchor::Named => self.roots.of(platform).any(|root| root_id(root) == claims.root()),
+            // The platform's own policy says which keys these are.
+            Anchor::AttestationKey => knows_attestation_keys(&self.fields),
         }
     }
 }
@@ -305,10 +382,8 @@ pub fn verify_against(
         .iter()
         .filter(|entry| entry.platform() == evidence.platform())
     {
-        let attempt = verify(evidence, endorsements, entry.roots(), binding, now).and_then(|verified| {
-            let (claims, mut report) = verified.into_parts();
-            entry.appraise(&claims, &mut report)
-        });
+        let attempt = verify(evidence, endorsements, entry.roots(), binding, now)
+            .and_then(|verified| entry.appraise(verified));
         match attempt {
             Ok(appraised) => return Ok(appraised),
             Err(error) if furthest.as_ref().is_none_or(|other| came_further(&error, other)) => {
@@ -338,21 +413,8 @@ fn check_program(fields: &Fields) -> Result<(), PolicyError> {
     if fields.measurements.is_empty() && fields.signers.is_empty() {
         return Err(PolicyError::NoProgram(platform));
     }
-    if let Some(bytes) = platform.measurement_bytes() {
-        let other = fields
-            .measurements
-            .iter()
-            .find(|measurement| measurement.as_bytes().len() != bytes);
-        if let Some(found) = other {
-            return Err(PolicyError::Measurement {
-                platform,
-                found: found.clone(),
-                bytes,
-            });
-        }
-    }
     let signed = !fields.signers.is_empty();
-    if signed && platform == Platform::Software {
+    if signed && platform != Platform::Sgx {
         return Err(PolicyError::SignerUnknown(platform));
     }
     match (signed, fields.product, fields.security_version_min) {
@@ -360,6 +422,39 @@ fn check_program(fields: &Fields) -> Result<(), PolicyError> {
         (true, ..) => Err(PolicyError::SignerAlone(platform)),
         (false, ..) => Err(PolicyError::NoSigner(platform)),
     }
+}
+
+/// What a platform's policy says must be of that platform, and make sense.
+fn check_policies(fields: &Fields) -> Result<(), PolicyError> {
+    let platform = fields.platform;
+    let bytes = platform.measurement_bytes();
+    let other = |measurement: &&Measurement| measurement.as_bytes().len() != bytes;
+    if let Some(found) = fields.measurements.iter().find(other) {
+        return Err(PolicyError::Measurement {
+            platform,
+            found: found.clone(),
+            bytes,
+        });
+    }
+    let present = [
+        (Platform::Sgx, fields.sgx.is_some()),
+        (Platform::Tdx, fields.tdx.is_some()),
+        (Platform::Snp, fields.snp.is_some()),
+        (Platform::Tpm, fields.tpm.is_some()),
+    ];
+    match present.iter().find(|(of, present)| *present && *of != platform) {
+        Some((other, _)) => Err(PolicyError::OtherPlatform {
+            platform,
+            other: *other,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the values know TPM attestation keys themselves.
+fn knows_attestation_keys(fields: &Fields) -> bool {
+    let _ = fields;
+    false
 }
 
 fn one_of<T: PartialEq + std::fmt::Display>(

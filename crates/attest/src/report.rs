@@ -1,103 +1,36 @@
-//! The story of a verification: every check with its number, passed, failed (with what was expected and found) or not
-//! applicable. Printable as a tree and as JSON. It is no verdict: that is the `Ok` of [`crate::verify`] and
-//! [`crate::ReferenceValues::appraise`].
+//! The story of a verification: every check with its stable id, passed, failed (with what was expected and found), excused
+//! by a named exception, or not applicable. Printable as a tree and as JSON (`docs/schema/report.v1.json`). It is no
+//! verdict: that is the `Ok` of [`crate::verify`] and [`crate::ReferenceValues::appraise`].
 
-use std::fmt;
-
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::binding::Subject;
 use crate::claims::Protection;
-use crate::code::{self, Code};
+use crate::code::Code;
 use crate::evidence::ParseError;
 use crate::platform::Platform;
-
-/// One numbered step of verification or appraisal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    number: &'static str,
-    name: &'static str,
-    code: Code,
-    refusal: &'static str,
-}
-
-/// The steps, numbered as in `docs/flows/activation.md` and in the module documentation of `verify` and `reference`.
-pub mod step {
-    use super::{Code, Step, code};
-
-    const fn new(number: &'static str, name: &'static str, code: Code, refusal: &'static str) -> Step {
-        Step {
-            number,
-            name,
-            code,
-            refusal,
-        }
-    }
-
-    /// The bytes are evidence.
-    pub const FORM: Step = new("1", "form", code::MALFORMED, "it cannot be read");
-    /// The platform is accepted and built in.
-    pub const PLATFORM: Step = new("2", "platform", code::PLATFORM, "its platform is not accepted");
-    /// An accepted root vouches for the attestation key.
-    pub const ROOT: Step = new("3", "root", code::ROOT, "no accepted root vouches for it");
-    /// Certificates lie within their time.
-    pub const VALIDITY: Step = new(
-        "4",
-        "validity",
-        code::EXPIRED,
-        "its endorsements lie outside their time",
-    );
-    /// The attestation key signed the evidence.
-    pub const SIGNATURE: Step = new("5", "signature", code::SIGNATURE, "its signature is wrong");
-    /// The evidence is of now.
-    pub const FRESHNESS: Step = new("6", "freshness", code::EXPIRED, "it is not of now");
-    /// The evidence speaks of this session.
-    pub const BINDING: Step = new("7", "binding", code::BINDING, "it is bound to another session");
-    /// The platform protects enough.
-    pub const PROTECTION: Step = new(
-        "8",
-        "protection",
-        code::PROTECTION,
-        "its platform protects less than is accepted",
-    );
-    /// Nobody can look into the attester.
-    pub const DEBUG: Step = new("9", "debug", code::DEBUG, "the attester runs in debug mode");
-    /// The program is an expected one.
-    pub const MEASUREMENT: Step = new("10", "measurement", code::MEASUREMENT, "it is another program");
-    /// An expected party signed the program.
-    pub const SIGNER: Step = new("11", "signer", code::SIGNER, "another party signed the program");
-    /// The program is the expected product.
-    pub const PRODUCT: Step = new("12", "product", code::PRODUCT, "it is another product");
-    /// The program is recent enough.
-    pub const SECURITY_VERSION: Step = new(
-        "13",
-        "security version",
-        code::SECURITY_VERSION,
-        "its security version is too low",
-    );
-    /// The workload is an expected one.
-    pub const WORKLOAD: Step = new("14", "workload", code::WORKLOAD, "it runs another workload");
-    /// The coordinator enforces an expected manifest.
-    pub const MANIFEST: Step = new(
-        "15",
-        "manifest",
-        code::MANIFEST_DIGEST,
-        "the coordinator enforces another manifest",
-    );
-}
+use crate::rules::Rules;
+pub use crate::step;
+use crate::step::Step;
 
 /// One check and how it came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// The step's number, such as `7`.
+    /// The number of the step that it belongs to, such as `7`.
     pub step: &'static str,
-    /// The step's name, such as `binding`.
-    pub name: &'static str,
-    /// The code with which the step refuses.
+    /// Its stable id, such as `binding`.
+    pub id: &'static str,
+    /// The code with which it refuses.
     pub code: Code,
     /// How it came out.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// What it is good for, one sentence.
+    #[serde(rename = "explanation")]
+    pub why: &'static str,
+    #[serde(skip)]
+    refusal: &'static str,
 }
 
 /// How a check came out.
@@ -116,6 +49,15 @@ pub enum Outcome {
         /// What was found.
         found: String,
     },
+    /// It did not hold, and the policy names an exception from it.
+    Excused {
+        /// What would have been accepted.
+        expected: String,
+        /// What was found.
+        found: String,
+        /// Who answers for it, why, and until when.
+        exception: String,
+    },
     /// There was nothing to check.
     NotApplicable {
         /// Why.
@@ -123,13 +65,24 @@ pub enum Outcome {
     },
 }
 
-/// Every check of one piece of evidence, in order.
+/// What the maker of the hardware says about how well the platform is patched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TcbSummary {
+    /// Intel's word, such as `UpToDate`.
+    pub status: String,
+    /// Advisories that are open on this platform, in order.
+    pub advisories: Vec<String>,
+}
+
+/// Every check of one piece of evidence, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     subject: Subject,
     platform: Option<Platform>,
     protection: Option<Protection>,
+    tcb: Option<TcbSummary>,
     checks: Vec<Check>,
+    rules: Rules,
 }
 
 impl Report {
@@ -138,32 +91,27 @@ impl Report {
             subject,
             platform: Some(platform),
             protection: Some(protection),
-            checks: Vec::with_capacity(16),
+            tcb: None,
+            checks: Vec::with_capacity(32),
+            rules: Rules::default(),
         }
     }
 
     /// The report on bytes that could not even be read.
     pub(crate) fn unread(subject: Subject, error: &ParseError) -> Self {
-        let platform = match error {
-            ParseError::NotBuiltIn(platform) => Some(*platform),
-            _ => None,
-        };
         let mut report = Self {
             subject,
-            platform,
+            platform: error.platform(),
             protection: None,
+            tcb: None,
             checks: Vec::new(),
+            rules: Rules::default(),
         };
-        let failed = if platform.is_some() {
-            step::PLATFORM
-        } else {
-            step::FORM
+        let (failed, expected) = match error {
+            ParseError::NotBuiltIn(_) => (step::PLATFORM, "evidence of a platform built into this program"),
+            _ => (step::FORM, "evidence in a form that this program knows"),
         };
-        report.fail(
-            failed,
-            "evidence of a platform built into this program".to_owned(),
-            error.to_string(),
-        );
+        report.fail(failed, expected, error.to_string());
         report
     }
 
@@ -185,6 +133,12 @@ impl Report {
         self.protection
     }
 
+    /// The maker's word on the platform's patches, where it has one and it was found.
+    #[must_use]
+    pub const fn tcb(&self) -> Option<&TcbSummary> {
+        self.tcb.as_ref()
+    }
+
     /// The checks, in order.
     #[must_use]
     pub fn checks(&self) -> &[Check] {
@@ -199,17 +153,25 @@ impl Report {
             .find(|check| matches!(check.outcome, Outcome::Failed { .. }))
     }
 
-    /// The tree in ASCII, for terminals and logs that show nothing else.
-    #[must_use]
-    pub const fn plain(&self) -> Plain<'_> {
-        Plain(self)
-    }
-
     pub(crate) fn passed_count(&self) -> usize {
         self.checks
             .iter()
             .filter(|check| matches!(check.outcome, Outcome::Passed { .. }))
             .count()
+    }
+
+    /// The policy's exceptions and demands hold from here on; its demands also for what was found not applicable before.
+    pub(crate) fn under(&mut self, rules: Rules) {
+        for check in &mut self.checks {
+            if let Some(outcome) = rules.demanded(check.id, &check.outcome) {
+                check.outcome = outcome;
+            }
+        }
+        self.rules = rules;
+    }
+
+    pub(crate) fn set_tcb(&mut self, tcb: TcbSummary) {
+        self.tcb = Some(tcb);
     }
 
     pub(crate) fn pass(&mut self, step: Step, found: impl Into<String>) {
@@ -251,113 +213,37 @@ impl Report {
         let Outcome::Failed { expected, found } = &check.outcome else {
             return None;
         };
-        let sentence = STEPS
-            .iter()
-            .find(|step| step.number == check.step)
-            .map_or(check.name, |step| step.refusal);
         Some((
             check.code,
-            format!("{sentence} (expected {expected}; found {found})"),
+            format!("{} (expected {expected}; found {found})", check.refusal),
         ))
     }
 
     fn push(&mut self, step: Step, outcome: Outcome) {
+        let outcome = self.rules.judge(&step, outcome);
         self.checks.push(Check {
             step: step.number,
-            name: step.name,
+            id: step.id,
             code: step.code,
             outcome,
+            why: step.why,
+            refusal: step.refusal,
         });
     }
+}
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, signs: &Signs) -> fmt::Result {
-        let verdict = if self.first_failure().is_some() {
-            "refused"
-        } else {
-            "every check passed"
-        };
-        write!(f, "evidence of {}: {verdict}", self.subject)?;
-        if let Some(platform) = self.platform {
-            write!(f, "\n{} platform {platform}", signs.branch)?;
-        }
-        if let Some(protection) = self.protection {
-            write!(f, " ({protection})")?;
-        }
-        for (index, check) in self.checks.iter().enumerate() {
-            let branch = if index + 1 == self.checks.len() {
-                signs.last
-            } else {
-                signs.branch
-            };
-            let (sign, text) = match &check.outcome {
-                Outcome::Passed { found } => (signs.passed, found.clone()),
-                Outcome::Failed { expected, found } => {
-                    (signs.failed, format!("expected {expected}; found {found}"))
-                }
-                Outcome::NotApplicable { why } => (signs.skipped, format!("not applicable: {why}")),
-            };
-            write!(f, "\n{branch} {sign} {:>2} {:<16} {text}", check.step, check.name)?;
-        }
-        Ok(())
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let failed = self.first_failure();
+        let mut json = serializer.serialize_struct("Report", 8)?;
+        json.serialize_field("verdict", if failed.is_some() { "refused" } else { "accepted" })?;
+        json.serialize_field("first_failed_check", &failed.map(|check| check.id))?;
+        json.serialize_field("subject", &self.subject)?;
+        json.serialize_field("platform", &self.platform)?;
+        json.serialize_field("protection", &self.protection)?;
+        json.serialize_field("tcb_status", &self.tcb.as_ref().map(|tcb| &tcb.status))?;
+        json.serialize_field("advisories", &self.tcb.as_ref().map(|tcb| &tcb.advisories))?;
+        json.serialize_field("checks", &self.checks)?;
+        json.end()
     }
 }
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(
-            f,
-            &Signs {
-                branch: "├─",
-                last: "└─",
-                passed: "✓",
-                failed: "✗",
-                skipped: "–",
-            },
-        )
-    }
-}
-
-/// A [`Report`] that prints in ASCII.
-#[derive(Debug, Clone, Copy)]
-pub struct Plain<'a>(&'a Report);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.write(
-            f,
-            &Signs {
-                branch: "|-",
-                last: "`-",
-                passed: "ok  ",
-                failed: "FAIL",
-                skipped: "n/a ",
-            },
-        )
-    }
-}
-
-struct Signs {
-    branch: &'static str,
-    last: &'static str,
-    passed: &'static str,
-    failed: &'static str,
-    skipped: &'static str,
-}
-
-const STEPS: &[Step] = &[
-    step::FORM,
-    step::PLATFORM,
-    step::ROOT,
-    step::VALIDITY,
-    step::SIGNATURE,
-    step::FRESHNESS,
-    step::BINDING,
-    step::PROTECTION,
-    step::DEBUG,
-    step::MEASUREMENT,
-    step::SIGNER,
-    step::PRODUCT,
-    step::SECURITY_VERSION,
-    step::WORKLOAD,
-    step::MANIFEST,
-];

@@ -16,7 +16,7 @@ use crate::binding::Binding;
 use crate::claims::Claims;
 use crate::endorsements::{Endorsements, Roots};
 use crate::error::VerifyError;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Form};
 use crate::report::{Report, step};
 
 /// How far two honest clocks may lie apart.
@@ -28,8 +28,9 @@ pub const EVIDENCE_AGE_SECONDS_MAX: u64 = 60 * 60;
 /// Evidence that verified: what is true of the machine. Whether that is wanted, an appraisal says.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    claims: Claims,
-    report: Report,
+    pub(crate) claims: Claims,
+    pub(crate) report: Report,
+    pub(crate) at: UnixTime,
 }
 
 impl Verified {
@@ -45,27 +46,18 @@ impl Verified {
         &self.report
     }
 
-    /// Claims, and the report for the appraisal to go on with.
+    /// The time of the verification: exceptions from the policy end by it.
     #[must_use]
-    pub fn into_parts(self) -> (Claims, Report) {
-        (self.claims, self.report)
+    pub const fn at(&self) -> UnixTime {
+        self.at
     }
 }
 
 /// What a platform's checks may look at.
 pub(crate) struct Context<'a> {
-    #[cfg_attr(
-        not(feature = "simulation"),
-        expect(dead_code, reason = "no platform is built in")
-    )]
     pub(crate) roots: &'a Roots,
-    #[cfg_attr(
-        not(feature = "simulation"),
-        expect(dead_code, reason = "no platform is built in")
-    )]
     pub(crate) now: UnixTime,
-    /// Platforms with collateral read it.
-    #[expect(dead_code, reason = "the software platform has no collateral")]
+    /// The verifier's own endorsements, and those that came with the evidence.
     pub(crate) endorsements: &'a Endorsements,
 }
 
@@ -85,27 +77,41 @@ pub fn verify(
         evidence.platform(),
         evidence.inner().protection(),
     );
-    report.pass(
-        step::FORM,
-        format!("an envelope of {} bytes", evidence.to_bytes().len()),
-    );
-    check_platform(evidence, roots, &mut report); // 2
-    let context = Context {
-        roots,
-        now,
-        endorsements,
-    };
-    let claims = evidence.inner().verify(&context, &mut report); // 3–6
+    let claims = check_authenticity(evidence, endorsements, roots, now, &mut report); // 1–6
     check_binding(evidence, binding, &mut report); // 7
     match (report.first_failure(), claims) {
-        (None, Some(claims)) => Ok(Verified { claims, report }),
+        (None, Some(claims)) => Ok(Verified {
+            claims,
+            report,
+            at: now,
+        }),
         _ => Err(VerifyError::of(&report)),
     }
 }
 
+/// Steps 1 to 6: is it real? Makes claims even when a check failed; only the report says whether they hold.
+pub(crate) fn check_authenticity(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    roots: &Roots,
+    now: UnixTime,
+    report: &mut Report,
+) -> Option<Claims> {
+    let size = evidence.inner().body().len();
+    report.pass(step::FORM, format!("{}, {size} bytes", evidence.form())); // 1
+    check_platform(evidence, roots, report); // 2
+    let endorsements = endorsements.clone().and(&evidence.inner().endorsements());
+    let context = Context {
+        roots,
+        now,
+        endorsements: &endorsements,
+    };
+    evidence.inner().verify(&context, report) // 3–6
+}
+
 fn check_platform(evidence: &Evidence, roots: &Roots, report: &mut Report) {
     let platform = evidence.platform();
-    let accepted = roots.of(platform).next().is_some();
+    let accepted = roots.accepts(platform);
     report.check(
         step::PLATFORM,
         accepted,
@@ -116,13 +122,19 @@ fn check_platform(evidence: &Evidence, roots: &Roots, report: &mut Report) {
 
 fn check_binding(evidence: &Evidence, binding: &Binding, report: &mut Report) {
     // MarbleRun's form carries no type, no UUID and no exporter: never enough for evidence in our envelope, which
-    // could have carried all of them.
-    if matches!(binding, Binding::MarbleRun { .. }) {
-        report.fail(
-            step::BINDING,
-            "SGX evidence in MarbleRun's own form",
-            "evidence in an envelope of ours",
-        );
+    // could have carried all of them. Evidence from a file was made for nobody's session.
+    let fitting = match evidence.form() {
+        Form::Envelope => !matches!(binding, Binding::MarbleRun { .. }),
+        Form::OpenEnclave => matches!(binding, Binding::MarbleRun { .. }),
+        Form::Native => false,
+    };
+    if !fitting {
+        let expected = if matches!(binding, Binding::MarbleRun { .. }) {
+            "SGX evidence in MarbleRun's own form"
+        } else {
+            "evidence in an envelope of ours"
+        };
+        report.fail(step::BINDING, expected, evidence.form().to_string());
         return;
     }
     let expected = binding.report_data();

@@ -161,10 +161,7 @@ fn accepts_the_coordinator_and_only_with_an_accepted_manifest() {
         )
     };
     let appraised = verify(&coordinator()).expect("as expected");
-    assert_eq!(
-        appraised.report().checks().last().expect("checks").name,
-        "manifest"
-    );
+    assert_eq!(appraised.report().checks().last().expect("checks").id, "manifest");
     for manifest_digest in [None, Some(other_digest())] {
         let other = strongroom_attest::CoordinatorBinding {
             manifest_digest,
@@ -217,7 +214,6 @@ fn another_platforms_claims_are_not_appraised() {
         &fixture.session,
         NOW,
     );
-    let (claims, mut report) = verified.expect("good").into_parts();
     let hardware = Fields {
         platform: Platform::Sgx,
         roots: Vec::new(),
@@ -225,7 +221,7 @@ fn another_platforms_claims_are_not_appraised() {
     };
     let refused = ReferenceValues::new(hardware)
         .expect("usable")
-        .appraise(&claims, &mut report);
+        .appraise(verified.expect("good"));
     assert_eq!(
         refused.expect_err("another platform").code().as_str(),
         "evidence.platform"

@@ -22,6 +22,13 @@ impl UnixTime {
         Self(self.0.saturating_sub(seconds))
     }
 
+    /// Reads RFC 3339; `None` for other texts and for times before 1970.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+        u64::try_from(time.unix_timestamp()).ok().map(Self)
+    }
+
     /// The same instant for calendars. Beyond the year 9999 the last representable instant.
     #[must_use]
     pub fn to_offset_date_time(self) -> time::OffsetDateTime {
@@ -62,5 +69,11 @@ mod tests {
         assert_eq!(UnixTime(1_790_000_000).to_string(), "2026-09-21T14:13:20Z");
         assert_eq!(UnixTime(5).minus(9), UnixTime(0));
         assert!(!UnixTime(u64::MAX).plus(1).to_string().is_empty());
+        assert_eq!(
+            UnixTime::parse_rfc3339("2026-09-21T14:13:20Z"),
+            Some(UnixTime(1_790_000_000))
+        );
+        assert_eq!(UnixTime::parse_rfc3339("2026-09-21"), None);
+        assert_eq!(UnixTime::parse_rfc3339("1969-12-31T23:59:59Z"), None);
     }
 }

@@ -170,9 +170,8 @@ impl Manifest {
     fn appraise(&self, verified: Verified, marble: &MarbleType) -> Result<AttestationResult, Refusal> {
         let expectation = self.expectation(marble)?;
         let package = self.declared(marble)?.package.clone();
-        let (claims, mut report) = verified.into_parts();
         // Our binding names the type; MarbleRun's does not, and there any type of the package may be asked for.
-        match report.subject() {
+        match verified.report().subject() {
             Subject::Marble(name) if name == marble.as_str() => {}
             Subject::MarbleRun => {}
             other => {
@@ -182,7 +181,7 @@ impl Manifest {
                 });
             }
         }
-        let appraised = expectation.appraise(&claims, &mut report)?;
+        let appraised = expectation.appraise(verified)?;
         Ok(AttestationResult { package, appraised })
     }
 

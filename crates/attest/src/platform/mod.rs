@@ -1,16 +1,27 @@
 //! The platforms that evidence can come from. Each has a folder with the same two files: `evidence.rs` (its form) and
-//! `verify.rs` (its numbered checks). A platform that is not built in is refused by name.
+//! `verify.rs` (its numbered checks); hardware has `policy.rs` (what may be asked of it) and `step.rs` (its checks' ids) as
+//! well. A platform that is not built in is refused by name.
 
+pub mod sgx;
+pub mod snp;
 #[cfg(feature = "simulation")]
 pub mod software;
+pub mod tdx;
+pub mod tpm;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use strongroom_crypto::time::UnixTime;
 
+use crate::claims::Protection;
 use crate::evidence::{ParseError, PlatformEvidence};
+use crate::parts::Parts;
+use crate::reference::Fields;
+use crate::report::Report;
+use crate::step::Step;
 
 /// What makes the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,11 +62,26 @@ impl Platform {
         matches!(self, Self::Software) && cfg!(feature = "simulation")
     }
 
-    /// How long the platform's measurements are, where it has one length for all.
-    pub(crate) const fn measurement_bytes(self) -> Option<usize> {
+    /// Whether the platform's maker has a root that is pinned here.
+    pub(crate) const fn has_vendor_root(self) -> bool {
+        matches!(self, Self::Sgx | Self::Tdx | Self::Snp)
+    }
+
+    /// What the platform protects, where nothing is less than it should be.
+    #[must_use]
+    pub const fn protection(self) -> Protection {
         match self {
-            Self::Software | Self::Sgx => Some(32),
-            Self::Tdx | Self::Snp | Self::Tpm => None,
+            Self::Software => Protection::Simulated,
+            Self::Sgx | Self::Tdx | Self::Snp => Protection::Confidential,
+            Self::Tpm => Protection::IntegrityOnly,
+        }
+    }
+
+    /// How long the platform's measurements are, in bytes.
+    pub(crate) const fn measurement_bytes(self) -> usize {
+        match self {
+            Self::Software | Self::Sgx | Self::Tpm => 32,
+            Self::Tdx | Self::Snp => 48,
         }
     }
 
@@ -73,6 +99,50 @@ impl Platform {
     pub(crate) fn from_tag(tag: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|platform| platform.tag() == tag)
     }
+}
+
+/// What only one platform knows of a machine. Its policy is held against it, see [`crate::ReferenceValues::appraise`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Facts {
+    /// Nothing more than every platform says.
+    None,
+}
+
+impl Facts {
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The checks of step 9 that only this platform has, and its TCB.
+    pub(crate) fn appraise(&self, expected: &Fields, now: UnixTime, report: &mut Report) {
+        let _ = (expected, now, report); // no hardware may be built in
+        match self {
+            Self::None => {}
+        }
+    }
+}
+
+/// The checks that hardware has of its own.
+pub(crate) fn steps() -> impl Iterator<Item = &'static Step> {
+    std::iter::empty()
+}
+
+/// The platform whose evidence begins like these bytes; with `expected`, only if they can be its evidence.
+pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Platform> {
+    let _ = (expected, bytes);
+    None
+}
+
+/// Evidence as the platform's tools write it, and the event log beside it.
+pub(crate) fn read_native(
+    platform: Platform,
+    bytes: &[u8],
+    event_log: Option<&[u8]>,
+) -> Result<Parts, ParseError> {
+    let _ = (bytes, event_log);
+    Err(ParseError::NotBuiltIn(platform))
 }
 
 /// Reads a platform's own form: the one place that says which platforms are built in.

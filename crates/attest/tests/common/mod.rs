@@ -97,10 +97,9 @@ impl Fixture {
             &self.session,
             self.now,
         )?;
-        let (claims, mut report) = verified.into_parts();
         let expected = ReferenceValues::new(self.expected.clone()).expect("usable reference values");
         expected
-            .appraise(&claims, &mut report)
+            .appraise(verified)
             .map(|appraised| appraised.report().to_string())
     }
 

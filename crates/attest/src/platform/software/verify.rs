@@ -9,8 +9,8 @@ use strongroom_crypto::x509::Certificate;
 
 use super::{SIMULATION_MARKER, SoftwareEvidence};
 use crate::claims::{Claims, Protection};
-use crate::endorsements::root_id;
-use crate::platform::Platform;
+use crate::endorsements::{Anchor, root_id};
+use crate::platform::{Facts, Platform};
 use crate::report::{Report, step};
 use crate::verify::{Context, EVIDENCE_AGE_SECONDS_MAX, TOLERANCE_SECONDS};
 
@@ -35,6 +35,8 @@ pub(super) fn verify(
         debug: statement.debug,
         issued_at: statement.issued_at,
         root: root_id(root?),
+        anchor: Anchor::Named,
+        facts: Facts::None,
     })
 }
 

@@ -1,0 +1,5 @@
+//! Intel SGX enclaves.
+
+mod policy;
+
+pub use policy::Policy;

@@ -1,0 +1,5 @@
+//! AMD SEV-SNP machines.
+
+mod policy;
+
+pub use policy::Policy;

@@ -1,0 +1,5 @@
+//! Intel TDX machines.
+
+mod policy;
+
+pub use policy::Policy;
