@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::x509::Certificate;
+use strongroom_crypto::x509::crl::Crl;
 
 use crate::platform::Platform;
 
@@ -48,6 +49,10 @@ impl Endorsements {
         }
         if let Ok(certificate) = Certificate::parse(bytes) {
             self.add_certificate(certificate);
+            return Ok(());
+        }
+        if Crl::parse(bytes).is_ok() {
+            self.add_crl(bytes);
             return Ok(());
         }
         let text = std::str::from_utf8(bytes).map_err(|_| NotAnEndorsement)?;
@@ -113,12 +118,16 @@ impl Endorsements {
 
     fn add_pem(&mut self, text: &str) -> Result<(), NotAnEndorsement> {
         let certificates = Certificate::parse_pem_chain(text).map_err(|_| NotAnEndorsement)?;
-        if certificates.is_empty() {
+        let crl = Crl::parse_pem(text).ok();
+        if certificates.is_empty() && crl.is_none() {
             return Err(NotAnEndorsement);
         }
         certificates
             .into_iter()
             .for_each(|certificate| self.add_certificate(certificate));
+        if let Some(crl) = crl {
+            self.add_crl(crl.der());
+        }
         Ok(())
     }
 
