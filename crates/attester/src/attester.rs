@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use strongroom_attest::{Evidence, Platform, Protection};
+use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::secret::SealKey;
 
+use crate::enrolment::Enrolment;
 use crate::error::AttesterError;
 
 /// A platform, as the program that runs on it sees it.
@@ -19,15 +21,14 @@ pub trait Attester: fmt::Debug + Send + Sync {
     fn protection(&self) -> Protection;
 
     /// Fresh evidence of this program with these 64 bytes in it, which come of [`strongroom_attest::Binding`]. A
-    /// launcher hands in the bytes of its workload description; the platform or the launcher's own measurement makes
-    /// their digest part of the evidence.
+    /// launcher hands in its workload, whose digest becomes part of the evidence.
     ///
     /// # Errors
     /// [`AttesterError`].
     async fn evidence(
         &self,
         report_data: &[u8; 64],
-        description: Option<&[u8]>,
+        workload: Option<Workload<'_>>,
     ) -> Result<Evidence, AttesterError>;
 
     /// The key that only this program gets, on this machine, with the same debug and simulation flags.
@@ -36,17 +37,33 @@ pub trait Attester: fmt::Debug + Send + Sync {
     /// [`AttesterError`].
     async fn seal_key(&self, policy: SealPolicy) -> Result<SealKey, AttesterError>;
 
-    /// The value of this program's monotonic counter: 0 before its first step.
+    /// The value of a monotonic counter. Where it starts is the platform's choice; a counter that was lost, or removed
+    /// by somebody, starts above every value that it had.
     ///
     /// # Errors
     /// [`AttesterError`].
     async fn counter_read(&self, name: &CounterName) -> Result<u64, AttesterError>;
 
-    /// One step of this program's monotonic counter. Returns the value after it, once it can no longer be undone.
+    /// One step of a monotonic counter: one more than before. Returns the value after it, once it can no longer be undone.
     ///
     /// # Errors
     /// [`AttesterError`].
     async fn counter_advance(&self, name: &CounterName) -> Result<u64, AttesterError>;
+
+    /// How a verifier gets to know the platform's attestation key, where no vendor vouches for that key itself.
+    fn enrolment(&self) -> Option<&dyn Enrolment> {
+        None
+    }
+}
+
+/// The workload that a launcher runs, as the platform is told of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload<'a> {
+    /// The description's bytes, for a platform that computes the digest itself and takes nobody's word for it.
+    pub description: &'a [u8],
+    /// The description's digest as crate `workload` computes it, for a platform that is extended by the measured
+    /// launcher.
+    pub digest: Digest32,
 }
 
 /// What a sealing key hangs on.

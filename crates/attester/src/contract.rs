@@ -2,29 +2,29 @@
 
 use strongroom_attest::Binding;
 
-use crate::attester::{Attester, CounterName, SealPolicy};
+use crate::attester::{Attester, CounterName, SealPolicy, Workload};
 use crate::error::AttesterError;
 
-/// Runs the contract. `description` is a workload description that the platform takes.
+/// Runs the contract. `workload` is one that the platform takes.
 ///
 /// # Errors
 /// What the attester answers where it must answer.
 ///
 /// # Panics
 /// Where the attester breaks the contract.
-pub async fn check(attester: &dyn Attester, description: &[u8]) -> Result<(), AttesterError> {
-    carries_the_report_data_it_was_asked_for(attester, description).await?;
+pub async fn check(attester: &dyn Attester, workload: Workload<'_>) -> Result<(), AttesterError> {
+    carries_the_report_data_it_was_asked_for(attester, workload).await?;
     seals_to_the_same_key_each_time(attester).await?;
     counts_upwards_and_keeps_counters_apart(attester).await
 }
 
 async fn carries_the_report_data_it_was_asked_for(
     attester: &dyn Attester,
-    description: &[u8],
+    workload: Workload<'_>,
 ) -> Result<(), AttesterError> {
-    for (chosen, description) in [(b"one", None), (b"two", Some(description))] {
+    for (chosen, workload) in [(b"one", None), (b"two", Some(workload))] {
         let report_data = Binding::User(chosen.to_vec()).report_data();
-        let evidence = attester.evidence(&report_data, description).await?;
+        let evidence = attester.evidence(&report_data, workload).await?;
         assert_eq!(
             evidence.platform(),
             attester.platform(),

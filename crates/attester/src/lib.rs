@@ -5,9 +5,11 @@
 mod attester;
 pub mod contract;
 mod detect;
+mod enrolment;
 mod error;
 pub mod platform;
 
-pub use attester::{Attester, CounterName, NotACounterName, SealPolicy};
+pub use attester::{Attester, CounterName, NotACounterName, SealPolicy, Workload};
 pub use detect::{LOOKED_FOR, TeeChoice, detect};
+pub use enrolment::{Challenge, Enrolment, EnrolmentRequest};
 pub use error::AttesterError;

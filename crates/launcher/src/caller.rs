@@ -9,7 +9,7 @@ use strongroom_attest::{
     ActivateBinding, Binding, CoordinatorBinding, CoordinatorExpectation, Endorsements, Evidence, LogHead,
     Subject,
 };
-use strongroom_attester::Attester;
+use strongroom_attester::{Attester, Workload};
 use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::random::{self, SystemRandom};
 use strongroom_crypto::time::UnixTime;
@@ -32,6 +32,8 @@ pub struct Caller {
     pub attester: Arc<dyn Attester>,
     /// The workload description's bytes.
     pub description: Vec<u8>,
+    /// Its digest.
+    pub workload: Digest32,
     /// The marble type.
     pub marble_type: String,
     /// The UUID, in its usual form.
@@ -117,9 +119,13 @@ impl Caller {
         )
         .expect("certificate and request were made of one key");
         let report_data = Binding::Activate(binding).report_data();
+        let workload = Workload {
+            description: &self.description,
+            digest: self.workload,
+        };
         let evidence = self
             .attester
-            .evidence(&report_data, Some(&self.description)) // A7
+            .evidence(&report_data, Some(workload)) // A7
             .await
             .map_err(LaunchError::from)?
             .to_bytes();

@@ -20,7 +20,7 @@ use crate::namespace::Namespace;
 pub struct Workload {
     /// The checked description.
     pub description: Description,
-    /// Its bytes, for the platform, which computes the digest itself.
+    /// Its bytes, for a platform that computes the digest itself.
     pub description_bytes: Vec<u8>,
     /// The program.
     pub program: SealedProgram,

@@ -151,6 +151,7 @@ fn caller(
         expectation,
         attester,
         description: workload.description_bytes.clone(),
+        workload: workload.description.digest(),
         marble_type: config.marble_type.clone(),
         uuid: uuid(&config.uuid_file)?.to_string(),
         names: config.names.clone(),

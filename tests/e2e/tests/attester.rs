@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use strongroom_attester::{TeeChoice, contract, detect};
+use strongroom_attester::{TeeChoice, Workload, contract, detect};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random::SystemRandom;
 use strongroom_crypto::time::UnixTime;
 use strongroom_service::Shutdown;
 use strongroom_simulator::{Config, Simulator};
-use strongroom_workload::{Draft, DraftCoordinator, Measured};
+use strongroom_workload::{Description, Draft, DraftCoordinator, Measured};
 
 #[tokio::test]
 async fn the_software_platform_keeps_the_contract() {
@@ -27,7 +27,13 @@ async fn the_software_platform_keeps_the_contract() {
     let program = Measured::new("/usr/bin/inference", sha256(b"program"));
     let description = Draft::new(program, DraftCoordinator::Unverified).to_json();
     let attester = detect(&TeeChoice::Software { socket }).expect("asked for by name");
-    contract::check(&*attester, description.as_bytes())
+    let workload = Workload {
+        description: description.as_bytes(),
+        digest: Description::parse(description.as_bytes())
+            .expect("a description")
+            .digest(),
+    };
+    contract::check(&*attester, workload)
         .await
         .expect("every question is answered");
 

@@ -43,6 +43,7 @@ async fn a_program_that_asks_the_platform_itself_cannot_activate() {
         })
         .expect("the platform"),
         description: description_bytes,
+        workload: parsed.digest(),
         marble_type: "marble".to_owned(),
         uuid: "7b0a3d5e-3c3c-4d55-9a0a-0d6d7d1a4c11".to_owned(),
         names: Names::default(),

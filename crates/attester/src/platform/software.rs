@@ -16,7 +16,7 @@ use strongroom_crypto::secret::SealKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use crate::attester::{Attester, CounterName, SealPolicy};
+use crate::attester::{Attester, CounterName, SealPolicy, Workload};
 use crate::error::AttesterError;
 
 /// How long one question may take. The simulator reads the whole of the caller's executable for each.
@@ -102,9 +102,9 @@ impl Attester for SoftwareAttester {
     async fn evidence(
         &self,
         report_data: &[u8; 64],
-        description: Option<&[u8]>,
+        workload: Option<Workload<'_>>,
     ) -> Result<Evidence, AttesterError> {
-        let description = description.map(|bytes| BASE64.encode(bytes));
+        let description = workload.map(|workload| BASE64.encode(workload.description));
         let operation = Operation::Evidence {
             report_data: BASE64.encode(report_data),
             description,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use strongroom_attest::platform::software::{Authority, Statement};
 use strongroom_attest::{Evidence, Platform, Protection};
-use strongroom_attester::{Attester, AttesterError, CounterName, SealPolicy};
+use strongroom_attester::{Attester, AttesterError, CounterName, SealPolicy, Workload};
 use strongroom_crypto::chain::LogHead;
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::random::SystemRandom;
@@ -88,7 +88,11 @@ impl Attester for OnePlatform {
         Protection::Simulated
     }
 
-    async fn evidence(&self, report_data: &[u8; 64], _: Option<&[u8]>) -> Result<Evidence, AttesterError> {
+    async fn evidence(
+        &self,
+        report_data: &[u8; 64],
+        _: Option<Workload<'_>>,
+    ) -> Result<Evidence, AttesterError> {
         Ok(self.root.issue(&Statement {
             simulator_version: "test".into(),
             report_data: *report_data,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use strongroom_attest::platform::software::{Authority, Statement};
 use strongroom_attest::{Evidence, Platform, Protection};
-use strongroom_attester::{Attester, AttesterError, CounterName, SealPolicy};
+use strongroom_attester::{Attester, AttesterError, CounterName, SealPolicy, Workload};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::random::SystemRandom;
 use strongroom_crypto::secret::SealKey;
@@ -93,7 +93,11 @@ impl Attester for Program {
         Protection::Simulated
     }
 
-    async fn evidence(&self, report_data: &[u8; 64], _: Option<&[u8]>) -> Result<Evidence, AttesterError> {
+    async fn evidence(
+        &self,
+        report_data: &[u8; 64],
+        _: Option<Workload<'_>>,
+    ) -> Result<Evidence, AttesterError> {
         Ok(self.machine.0.authority.issue(&Statement {
             simulator_version: "test".to_owned(),
             report_data: *report_data,
