@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 pub mod custom;
+pub mod vendor;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,

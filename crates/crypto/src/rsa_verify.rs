@@ -102,6 +102,13 @@ impl RsaVerifyingKey {
         &self.spki
     }
 
+    /// RSAPublicKey (RFC 8017 §A.1.1), DER.
+    #[cfg(feature = "fast")]
+    pub(crate) fn numbers_der(&self) -> &[u8] {
+        // Two headers with lengths of two bytes each, the algorithm, and the BIT STRING's count of unused bits.
+        &self.spki[4 + 15 + 4 + 1..]
+    }
+
     /// The modulus, big-endian and without leading zeros.
     #[must_use]
     pub fn modulus(&self) -> &[u8] {

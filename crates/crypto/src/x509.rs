@@ -13,7 +13,7 @@ use crate::time::UnixTime;
 
 pub mod crl;
 mod csr;
-mod signature;
+pub(crate) mod signature;
 mod usage;
 
 pub use csr::Csr;

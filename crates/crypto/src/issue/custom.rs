@@ -82,14 +82,7 @@ impl Authority<'_> {
 
 fn params(template: &CustomTemplate, random: &dyn Random) -> Result<CertificateParams, IssueError> {
     let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    for (index, (part, value)) in template.subject.iter().enumerate() {
-        // The library keeps one value for each part: a second one would silently replace the first.
-        if template.subject[..index].iter().any(|(other, _)| other == part) {
-            return Err(IssueError::Repeated(*part));
-        }
-        params.distinguished_name.push(name_type(*part), value.as_str());
-    }
+    params.distinguished_name = name(&template.subject)?;
     let ia5 = |name: &String| {
         name.as_str()
             .try_into()
@@ -114,15 +107,33 @@ fn params(template: &CustomTemplate, random: &dyn Random) -> Result<CertificateP
         Some(None) => IsCa::Ca(BasicConstraints::Unconstrained),
         None => IsCa::ExplicitNoCa,
     };
-    let usages = KEY_USAGES.iter().enumerate();
-    let set = usages.filter(|(bit, _)| template.key_usage & (1 << bit) != 0);
-    params.key_usages = set.map(|(_, usage)| *usage).collect();
+    params.key_usages = key_usages(template.key_usage);
     params.extended_key_usages = template
         .ext_key_usage
         .iter()
         .filter_map(|number| extended(*number))
         .collect();
     Ok(params)
+}
+
+pub(super) fn name(parts: &[(SubjectPart, String)]) -> Result<DistinguishedName, IssueError> {
+    let mut name = DistinguishedName::new();
+    for (index, (part, value)) in parts.iter().enumerate() {
+        // The library keeps one value for each part: a second one would silently replace the first.
+        if parts[..index].iter().any(|(other, _)| other == part) {
+            return Err(IssueError::Repeated(*part));
+        }
+        name.push(name_type(*part), value.as_str());
+    }
+    Ok(name)
+}
+
+pub(super) fn key_usages(bits: u16) -> Vec<KeyUsagePurpose> {
+    let usages = KEY_USAGES.iter().enumerate();
+    usages
+        .filter(|(bit, _)| bits & (1 << bit) != 0)
+        .map(|(_, usage)| *usage)
+        .collect()
 }
 
 /// In the order of Go's bits.

@@ -73,6 +73,23 @@ fn pss_scheme(content: &[u8]) -> Option<RsaScheme> {
         })
 }
 
+/// The AlgorithmIdentifier of an RSA scheme, as vendors write it.
+#[cfg(feature = "fast")]
+pub(crate) fn rsa_algorithm(scheme: RsaScheme) -> Vec<u8> {
+    let (last, parameters) = match scheme {
+        RsaScheme::Pkcs1Sha256 => (11, der::NULL.to_vec()),
+        RsaScheme::Pkcs1Sha384 => (12, der::NULL.to_vec()),
+        RsaScheme::Pkcs1Sha512 => (13, der::NULL.to_vec()),
+        RsaScheme::PssSha256 | RsaScheme::PssSha384 | RsaScheme::PssSha512 => {
+            let parameters = pss_params(scheme, der::NULL, der::NULL, Trailer::Written);
+            (10, der::element(der::SEQUENCE, &[&parameters]))
+        }
+    };
+    // Children of 1.2.840.113549.1.1.
+    let oid = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, last];
+    der::element(der::SEQUENCE, &[&oid, &parameters])
+}
+
 /// The trailer field has one value. DER leaves a default out; AMD's certificates write it.
 #[derive(Clone, Copy)]
 enum Trailer {
