@@ -15,6 +15,7 @@ mod metadata;
 mod mutants;
 mod release;
 mod tidy;
+mod wasm;
 
 use std::{env, ffi::OsString, process::ExitCode};
 
@@ -30,6 +31,7 @@ usage: cargo xtask CHORE [ARGUMENTS]
   bench NAME [ARGUMENTS]  one benchmark of benches/, with its baseline in the same run
   mutants [--demo | NAME…]  takes checks out of a copy of the sources, and sees tests or the demo notice
   release [--profile P] builds what is shipped (no simulation) and searches it for simulation code; P is `dist` unless said
+  wasm                  builds the verifier for WebAssembly, and lets Node verify samples with it
   help                  this text
 ";
 
@@ -54,6 +56,7 @@ fn run(chore: &str, arguments: Vec<OsString>) -> Result<ExitCode> {
         "bench" => bench::run(arguments),
         "mutants" => mutants::run(&arguments),
         "release" => release::run(&arguments),
+        "wasm" => no_more(arguments).and_then(|()| wasm::run()),
         "soak" => bail!("there are no long runs yet; `cargo xtask bench` has the short ones"),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
