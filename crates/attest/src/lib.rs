@@ -39,6 +39,7 @@ pub mod code;
 pub mod endorsements;
 mod error;
 pub mod evidence;
+mod fields;
 pub mod fuzz;
 mod inspect;
 pub mod parts;
