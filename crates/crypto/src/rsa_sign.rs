@@ -76,6 +76,10 @@ impl RsaSigningKey {
             RsaScheme::PssSha384 => &signature::RSA_PSS_SHA384,
             RsaScheme::PssSha512 => &signature::RSA_PSS_SHA512,
         };
+        self.sign_with(encoding, message)
+    }
+
+    pub(crate) fn sign_with(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.key.public_modulus_len()];
         let random = aws_lc_rs::rand::SystemRandom::new();
         self.key

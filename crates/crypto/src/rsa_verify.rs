@@ -141,3 +141,97 @@ const SPKI_BYTES_MAX: usize = 1024;
 
 /// The object identifier rsaEncryption, 1.2.840.113549.1.1.1.
 const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An odd number of so many bits. Reading a key does not ask whether it is a product of primes.
+    fn modulus(bits: usize) -> Vec<u8> {
+        let mut number = vec![0x55; bits.div_ceil(8)];
+        let top = 1_u8 << ((bits - 1) % 8);
+        number[0] = top | (0x55 & (top - 1));
+        number
+    }
+
+    #[test]
+    fn takes_the_sizes_it_says_and_no_other() {
+        for bits in [2048, 2049, 3072, 4095, 4096] {
+            let key = RsaVerifyingKey::from_components(&modulus(bits), EXPONENT).unwrap();
+            assert_eq!(key.modulus(), modulus(bits), "{bits}");
+            let again = RsaVerifyingKey::from_spki_der(key.spki_der()).unwrap();
+            assert_eq!(again, key);
+            #[cfg(feature = "fast")]
+            assert_eq!(
+                key.numbers_der(),
+                SubjectPublicKeyInfo::from_der(key.spki_der())
+                    .unwrap()
+                    .1
+                    .subject_public_key
+                    .data
+                    .as_ref()
+            );
+        }
+        for bits in [8, 1024, 2047, 4097, 8192] {
+            let key = RsaVerifyingKey::from_components(&modulus(bits), EXPONENT);
+            assert_eq!(key, Err(UnsupportedKey), "{bits}");
+        }
+        let padded = [&[0; 3], modulus(2048).as_slice()].concat();
+        let key = RsaVerifyingKey::from_components(&padded, EXPONENT).unwrap();
+        assert_eq!(key.modulus(), modulus(2048));
+    }
+
+    #[test]
+    fn refuses_other_numbers() {
+        let mut even = modulus(2048);
+        *even.last_mut().unwrap() ^= 1;
+        let unsupported = Err(UnsupportedKey);
+        assert_eq!(RsaVerifyingKey::from_components(&even, EXPONENT), unsupported);
+        assert_eq!(RsaVerifyingKey::from_components(&[], EXPONENT), unsupported);
+        assert_eq!(RsaVerifyingKey::from_components(&[0; 256], EXPONENT), unsupported);
+        for exponent in [0, 1, 3, 65539] {
+            let key = RsaVerifyingKey::from_components(&modulus(2048), exponent);
+            assert_eq!(key, unsupported);
+        }
+    }
+
+    #[test]
+    fn a_key_has_one_form() {
+        let spki = |algorithm: &[&[u8]], numbers: &[&[u8]], after: &[u8]| {
+            let numbers = der::element(der::SEQUENCE, numbers);
+            let key = der::element(
+                der::SEQUENCE,
+                &[
+                    &der::element(der::SEQUENCE, algorithm),
+                    &der::element(der::BIT_STRING, &[&[0], &numbers]),
+                ],
+            );
+            RsaVerifyingKey::from_spki_der(&[&key, after].concat()).err()
+        };
+        let n = der::unsigned(&modulus(2048));
+        let n_padded = der::element(der::INTEGER, &[&[0, 0], &modulus(2048)]);
+        let e = der::unsigned(&[1, 0, 1]);
+        let e_three = der::unsigned(&[3]);
+        let rsa = [RSA_ENCRYPTION, der::NULL];
+        // id-RSASSA-PSS: a key with restrictions of its own, which are not looked at here.
+        let pss = [&[&RSA_ENCRYPTION[..10], &[10]].concat(), der::NULL];
+
+        let refused = Some(UnsupportedKey);
+        assert_eq!(spki(&rsa, &[&n, &e], &[]), None);
+        assert_eq!(spki(&rsa, &[&n, &e], &[0]), refused);
+        assert_eq!(spki(&rsa[..1], &[&n, &e], &[]), refused);
+        assert_eq!(spki(&pss, &[&n, &e], &[]), refused);
+        assert_eq!(spki(&rsa, &[&n_padded, &e], &[]), refused);
+        assert_eq!(spki(&rsa, &[&n, &e_three], &[]), refused);
+        assert_eq!(spki(&rsa, &[&n], &[]), refused);
+        assert_eq!(spki(&rsa, &[&n, &e, der::NULL], &[]), refused);
+        assert_eq!(RsaVerifyingKey::from_spki_der(&[]).err(), refused);
+        assert_eq!(RsaVerifyingKey::from_spki_der(&[0x30; 4096]).err(), refused);
+    }
+
+    #[test]
+    fn debug_shows_no_byte_of_the_key() {
+        let key = RsaVerifyingKey::from_components(&modulus(2048), EXPONENT).unwrap();
+        assert!(!format!("{key:?}").contains("5555"));
+    }
+}

@@ -9,6 +9,12 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use crate::backend;
 use crate::rsa_verify::RsaVerifyingKey;
 
+#[cfg(feature = "fast")]
+mod signing;
+
+#[cfg(feature = "fast")]
+pub use signing::SigningKey;
+
 /// A curve, and with it the hash that is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Curve {
@@ -205,123 +211,6 @@ impl From<RsaVerifyingKey> for PublicKey {
     }
 }
 
-#[cfg(feature = "fast")]
-mod signing {
-    use std::fmt;
-
-    use zeroize::Zeroizing;
-
-    use super::{Curve, UnsupportedKey, VerifyingKey};
-    use crate::backend;
-
-    /// A key that signs. Redacted in `Debug`, not `Clone`.
-    pub struct SigningKey {
-        key: backend::EcdsaKey,
-        public: VerifyingKey,
-    }
-
-    impl SigningKey {
-        /// A new P-384 key, from the operating system's randomness.
-        #[must_use]
-        pub fn generate_p384() -> Self {
-            Self::new(Curve::P384, backend::EcdsaKey::generate(Curve::P384))
-        }
-
-        /// A new P-256 key, from the operating system's randomness.
-        #[must_use]
-        pub fn generate_p256() -> Self {
-            Self::new(Curve::P256, backend::EcdsaKey::generate(Curve::P256))
-        }
-
-        /// Reads a key from PKCS#8 DER (RFC 5208).
-        ///
-        /// # Errors
-        /// [`UnsupportedKey`].
-        pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, UnsupportedKey> {
-            [Curve::P384, Curve::P256]
-                .into_iter()
-                .find_map(|curve| Some(Self::new(curve, backend::EcdsaKey::from_pkcs8(curve, der)?)))
-                .ok_or(UnsupportedKey)
-        }
-
-        /// Reads a key from PKCS#8 PEM.
-        ///
-        /// # Errors
-        /// [`UnsupportedKey`].
-        pub fn from_pkcs8_pem(text: &str) -> Result<Self, UnsupportedKey> {
-            let block = pem::parse(text).map_err(|_| UnsupportedKey)?;
-            let der = Zeroizing::new(block.into_contents());
-            Self::from_pkcs8_der(&der)
-        }
-
-        fn new(curve: Curve, key: backend::EcdsaKey) -> Self {
-            let spki = [curve.spki_head(), key.point()].concat();
-            Self {
-                key,
-                public: VerifyingKey { curve, spki },
-            }
-        }
-
-        /// The key as PKCS#8 DER.
-        #[must_use]
-        pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
-            self.key.to_pkcs8()
-        }
-
-        /// The key as PKCS#8 PEM (`PRIVATE KEY`).
-        #[must_use]
-        pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
-            let block = pem::Pem::new("PRIVATE KEY", self.to_pkcs8_der().to_vec());
-            let text = Zeroizing::new(crate::x509::encode_pem(&block));
-            crate::secret::wipe(&mut block.into_contents());
-            text
-        }
-
-        /// The public half.
-        #[must_use]
-        pub fn verifying_key(&self) -> &VerifyingKey {
-            &self.public
-        }
-
-        /// The public half as DER SubjectPublicKeyInfo.
-        #[must_use]
-        pub fn spki_der(&self) -> &[u8] {
-            self.public.spki_der()
-        }
-
-        /// Signs `message`.
-        #[must_use]
-        pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-            self.key.sign(message)
-        }
-
-        /// Signs `message`; the signature is `r || s`, both numbers big-endian and of the curve's size.
-        #[must_use]
-        pub fn sign_raw(&self, message: &[u8]) -> Vec<u8> {
-            self.key.sign_raw(self.public.curve, message)
-        }
-
-        /// Signs SHA-256 of `message` with a P-384 key: the form of MarbleRun's manifest signatures, and of nothing of ours.
-        ///
-        /// # Panics
-        /// If the key is on another curve.
-        #[must_use]
-        pub fn sign_p384_sha256(&self, message: &[u8]) -> Vec<u8> {
-            assert_eq!(self.public.curve, Curve::P384, "the root key is on P-384");
-            self.key.sign_p384_sha256(message)
-        }
-    }
-
-    impl fmt::Debug for SigningKey {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "SigningKey([REDACTED], {:?})", self.public)
-        }
-    }
-}
-
-#[cfg(feature = "fast")]
-pub use signing::SigningKey;
-
 #[cfg(all(test, feature = "fast"))]
 mod tests {
     use super::*;
@@ -356,6 +245,88 @@ mod tests {
             key.verifying_key().verify(b"manifest", &signature),
             Err(BadSignature)
         );
+    }
+
+    #[test]
+    fn a_raw_signature_has_one_length_and_no_zero() {
+        for (key, bytes) in [
+            (SigningKey::generate_p256(), 64),
+            (SigningKey::generate_p384(), 96),
+        ] {
+            let public = key.verifying_key();
+            let signature = key.sign_raw(b"message");
+            assert_eq!(signature.len(), bytes);
+            assert_eq!(public.verify_raw(b"message", &signature), Ok(()));
+            assert_eq!(public.verify_raw(b"massage", &signature), Err(BadSignature));
+            assert_eq!(
+                public.verify_raw(b"message", &key.sign(b"message")),
+                Err(BadSignature)
+            );
+            assert_eq!(public.verify(b"message", &signature), Err(BadSignature));
+            assert_eq!(public.verify_raw(b"message", &signature[1..]), Err(BadSignature));
+            let longer = [&[0], signature.as_slice()].concat();
+            assert_eq!(public.verify_raw(b"message", &longer), Err(BadSignature));
+            assert_eq!(public.verify_raw(b"message", &vec![0; bytes]), Err(BadSignature));
+            let (r, s) = signature.split_at(bytes / 2);
+            let swapped = [s, r].concat();
+            assert_eq!(public.verify_raw(b"message", &swapped), Err(BadSignature));
+            let zeros = vec![0; bytes / 2];
+            assert_eq!(
+                public.verify_raw(b"message", &[r, &zeros].concat()),
+                Err(BadSignature)
+            );
+            assert_eq!(
+                public.verify_raw(b"message", &[&zeros, s].concat()),
+                Err(BadSignature)
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_same_from_its_point() {
+        for key in [SigningKey::generate_p256(), SigningKey::generate_p384()] {
+            let public = key.verifying_key();
+            let (curve, point) = (public.curve(), public.point());
+            assert_eq!(VerifyingKey::from_point(curve, point).as_ref(), Ok(public));
+            assert_eq!(VerifyingKey::from_point(curve, &point[1..]).as_ref(), Ok(public));
+
+            let mut compressed = point.to_vec();
+            compressed[0] = 2;
+            for wrong in [&compressed, &point[2..], &[], &[point, &[0]].concat()] {
+                assert_eq!(VerifyingKey::from_point(curve, wrong), Err(UnsupportedKey));
+            }
+            let other = match curve {
+                Curve::P256 => Curve::P384,
+                Curve::P384 => Curve::P256,
+            };
+            assert_eq!(VerifyingKey::from_point(other, point), Err(UnsupportedKey));
+        }
+    }
+
+    #[test]
+    fn nothing_verifies_with_a_point_off_the_curve() {
+        let signature = SigningKey::generate_p256().sign_raw(b"message");
+        for off in [[0; 64], [1; 64], [0xff; 64]] {
+            let key = VerifyingKey::from_point(Curve::P256, &off).unwrap();
+            assert_eq!(key.verify_raw(b"message", &signature), Err(BadSignature));
+        }
+    }
+
+    #[test]
+    fn a_public_key_is_of_either_kind() {
+        use crate::rsa_sign::{RsaSigningKey, RsaSize};
+        let ecdsa = SigningKey::generate_p384();
+        let rsa = RsaSigningKey::generate(RsaSize::Bits2048);
+        let read = PublicKey::from_spki_der(ecdsa.spki_der()).unwrap();
+        assert_eq!(read, PublicKey::Ecdsa(ecdsa.verifying_key().clone()));
+        assert_eq!(read.spki_der(), ecdsa.spki_der());
+        let read = PublicKey::from_spki_der(rsa.spki_der()).unwrap();
+        assert_eq!(read, PublicKey::Rsa(rsa.verifying_key().clone()));
+        assert_eq!(read.spki_der(), rsa.spki_der());
+        assert!(!format!("{rsa:?}").contains(&hex::encode(&rsa.verifying_key().modulus()[..8])));
+
+        let ed25519 = crate::issue::generate_key(crate::issue::KeyKind::Ed25519).unwrap();
+        assert_eq!(PublicKey::from_spki_der(&ed25519.spki), Err(UnsupportedKey));
     }
 
     #[test]

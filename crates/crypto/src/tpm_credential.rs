@@ -183,3 +183,172 @@ const TPM_ALG_SHA256: &[u8] = &[0x00, 0x0b];
 const IDENTITY: &[u8] = b"IDENTITY\0";
 const STORAGE: &[u8] = b"STORAGE\0";
 const INTEGRITY: &[u8] = b"INTEGRITY\0";
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::agreement::{PrivateKey, agree};
+    use aws_lc_rs::cipher::{DecryptingKey, DecryptionContext};
+    use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
+
+    use super::*;
+    use crate::issue::{KeyKind, generate_key};
+    use crate::sign::SigningKey;
+
+    /// The private half, as the TPM has it.
+    enum Tpm {
+        Rsa(Vec<u8>),
+        P256 { private: PrivateKey, x: Vec<u8> },
+    }
+
+    impl Tpm {
+        fn p256(private: PrivateKey) -> Self {
+            let public = private.compute_public_key().unwrap();
+            let x = coordinates(public.as_ref()).0.to_vec();
+            Self::P256 { private, x }
+        }
+
+        fn seed(&self, encrypted_secret: &[u8]) -> Option<Seed> {
+            match self {
+                Self::Rsa(pkcs8) => {
+                    let key = PrivateDecryptingKey::from_pkcs8(pkcs8).unwrap();
+                    let key = OaepPrivateDecryptingKey::new(key).unwrap();
+                    let mut out = vec![0; key.min_output_size()];
+                    let seed = key
+                        .decrypt(
+                            &OAEP_SHA256_MGF1SHA256,
+                            encrypted_secret,
+                            &mut out,
+                            Some(IDENTITY),
+                        )
+                        .ok()?;
+                    Some(Zeroizing::new((&*seed).try_into().unwrap()))
+                }
+                Self::P256 { private, x } => {
+                    let (once_x, rest) = take(encrypted_secret);
+                    let (once_y, rest) = take(rest);
+                    assert!(rest.is_empty());
+                    let point = [&[4], once_x, once_y].concat();
+                    agree(private, UnparsedPublicKey::new(&ECDH_P256, point), (), |z| {
+                        Ok(kdf_e(z, IDENTITY, once_x, x))
+                    })
+                    .ok()
+                }
+            }
+        }
+
+        /// TPM2_ActivateCredential.
+        fn activate(&self, name: &[u8], blob: &CredentialBlob) -> Option<Vec<u8>> {
+            let (secret, rest) = take(&blob.encrypted_secret);
+            assert!(rest.is_empty());
+            let (id_object, rest) = take(&blob.id_object);
+            assert!(rest.is_empty());
+            let (mac, identity) = take(id_object);
+            let seed = self.seed(secret)?;
+            if integrity(&seed, identity, name) != mac {
+                return None;
+            }
+            let key = kdf_a(&seed, STORAGE, name, 128);
+            let key = UnboundCipherKey::new(&AES_128, &key[..16]).unwrap();
+            let mut identity = identity.to_vec();
+            DecryptingKey::cfb128(key)
+                .unwrap()
+                .decrypt(&mut identity, DecryptionContext::Iv128([0; 16].into()))
+                .unwrap();
+            Some(take(&identity).0.to_vec())
+        }
+    }
+
+    fn take(bytes: &[u8]) -> (&[u8], &[u8]) {
+        let (length, rest) = bytes.split_first_chunk::<2>().unwrap();
+        rest.split_at(u16::from_be_bytes(*length).into())
+    }
+
+    fn name(fill: u8) -> Vec<u8> {
+        [TPM_ALG_SHA256, &[fill; 32]].concat()
+    }
+
+    fn endorsement(spki: &[u8]) -> Result<EndorsementKey, CredentialError> {
+        PublicKey::from_spki_der(spki).unwrap().try_into()
+    }
+
+    #[test]
+    fn opens_in_the_one_tpm_for_the_one_name() {
+        let rsa = generate_key(KeyKind::Rsa2048).unwrap();
+        let p256 = PrivateKey::generate(&ECDH_P256).unwrap();
+        let point = p256.compute_public_key().unwrap();
+        let p256_key = VerifyingKey::from_point(Curve::P256, point.as_ref()).unwrap();
+        let tpms = [
+            (endorsement(&rsa.spki).unwrap(), Tpm::Rsa(rsa.pkcs8.to_vec())),
+            (EndorsementKey::P256(p256_key), Tpm::p256(p256)),
+        ];
+        for (ek, tpm) in tpms {
+            for length in [1, 20, 32] {
+                let credential = vec![0x5a; length];
+                let blob = make_credential(&ek, &name(7), &credential).unwrap();
+                assert_eq!(tpm.activate(&name(7), &blob), Some(credential));
+                assert_eq!(tpm.activate(&name(8), &blob), None);
+
+                let mut changed = blob.clone();
+                *changed.id_object.last_mut().unwrap() ^= 1;
+                assert_eq!(tpm.activate(&name(7), &changed), None);
+            }
+            let other = Tpm::p256(PrivateKey::generate(&ECDH_P256).unwrap());
+            if matches!(ek, EndorsementKey::P256(_)) {
+                let blob = make_credential(&ek, &name(7), &[1]).unwrap();
+                assert_eq!(other.activate(&name(7), &blob), None);
+            }
+        }
+    }
+
+    /// Made by tpm2_makecredential 5.4 without a TPM, for a key of this test.
+    #[test]
+    fn opens_what_another_implementation_made() {
+        let private = "665133b62f821722bb8def3f51723f10d8fadbeeeb5bfedeac19980e7cd3f8b3";
+        let name = "000bf01b3c7425311b294388fa3c197200eccbaf2a5aa6cc1ac2f7ad6fc41bba060a";
+        let id_object = "00440020efe4c17e19a5e0562a2b02cfd95f86bcf4c823a2ea9e5205e4bd8237496aae7c46322ca71c551997\
+                         7e0ca836287aec087197b069197378bd8f5f948084a752f3d3d2";
+        let encrypted_secret = "0044002052a28b4f7ae18d044f7dfa70d5aa178fdf6d972e8f591ebfeee7c4c7f438f62d0020\
+                                37f863f0bde4010b1b71c197c26fcc74fb53b59c1de76a1a1ffac9ce5bc082d6";
+        let tpm =
+            Tpm::p256(PrivateKey::from_private_key(&ECDH_P256, &hex::decode(private).unwrap()).unwrap());
+        let blob = CredentialBlob {
+            id_object: hex::decode(id_object).unwrap(),
+            encrypted_secret: hex::decode(encrypted_secret).unwrap(),
+        };
+        let opened = tpm.activate(&hex::decode(name).unwrap(), &blob);
+        assert_eq!(opened.as_deref(), Some(&[b'k'; 32][..]));
+    }
+
+    #[test]
+    fn refuses_what_no_tpm_would_take() {
+        let ek = endorsement(SigningKey::generate_p256().spki_der()).unwrap();
+        let made = |name: &[u8], credential: &[u8]| make_credential(&ek, name, credential).err();
+        assert_eq!(made(&name(1), &[1; 32]), None);
+        assert_eq!(made(&name(1), &[]), Some(CredentialError::CredentialLength));
+        assert_eq!(made(&name(1), &[1; 33]), Some(CredentialError::CredentialLength));
+        assert_eq!(made(&name(1)[..33], &[1]), Some(CredentialError::Name));
+        assert_eq!(
+            made(&[&[0, 0x0c], &name(1)[2..]].concat(), &[1]),
+            Some(CredentialError::Name)
+        );
+        assert_eq!(made(&[], &[1]), Some(CredentialError::Name));
+    }
+
+    #[test]
+    fn refuses_other_endorsement_keys() {
+        let unsupported = Err(CredentialError::UnsupportedKey);
+        let larger = generate_key(KeyKind::Rsa3072).unwrap();
+        assert_eq!(endorsement(&larger.spki), unsupported);
+        assert_eq!(endorsement(SigningKey::generate_p384().spki_der()), unsupported);
+
+        let nowhere = VerifyingKey::from_point(Curve::P256, &[1; 64]).unwrap();
+        let made = make_credential(&EndorsementKey::P256(nowhere), &name(1), &[1]);
+        assert_eq!(made, Err(CredentialError::UnsupportedKey));
+        let larger = RsaVerifyingKey::from_spki_der(&larger.spki).unwrap();
+        let made = make_credential(&EndorsementKey::Rsa(larger), &name(1), &[1]);
+        assert_eq!(made, Err(CredentialError::UnsupportedKey));
+        let larger = SigningKey::generate_p384().verifying_key().clone();
+        let made = make_credential(&EndorsementKey::P256(larger), &name(1), &[1]);
+        assert_eq!(made, Err(CredentialError::UnsupportedKey));
+    }
+}
