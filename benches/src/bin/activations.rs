@@ -187,6 +187,7 @@ impl Deployment {
             expectation: Some(self.expectation.clone()),
             attester: Arc::clone(&self.attester),
             description: self.description_bytes.clone(),
+            workload: self.description.digest(),
             marble_type: MARBLE.to_owned(),
             uuid: Uuid::new_v4().to_string(),
             names: names(),

@@ -13,6 +13,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use strongroom_crypto::secret::SecretBytes;
+use strongroom_crypto::tpm_credential::CredentialBlob;
 
 use crate::error::AttesterError;
 
@@ -30,7 +31,7 @@ pub trait Enrolment: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`AttesterError::Refused`] for a challenge that was made for another platform or another key.
-    async fn activate(&self, challenge: &Challenge) -> Result<SecretBytes, AttesterError>;
+    async fn activate(&self, challenge: &CredentialBlob) -> Result<SecretBytes, AttesterError>;
 
     /// Certificates (DER, the attestation key's own first) that evidence carries from now on.
     fn set_certificates(&self, certificates: Vec<Vec<u8>>);
@@ -46,13 +47,4 @@ pub struct EnrolmentRequest {
     pub ek_certificates: Vec<Vec<u8>>,
     /// The attestation key, `TPMT_PUBLIC`.
     pub ak_public: Vec<u8>,
-}
-
-/// A secret that only one platform can open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Challenge {
-    /// `TPM2B_ID_OBJECT`, with its size in front.
-    pub id_object: Vec<u8>,
-    /// `TPM2B_ENCRYPTED_SECRET`, with its size in front.
-    pub encrypted_secret: Vec<u8>,
 }

@@ -8,8 +8,9 @@ mod detect;
 mod enrolment;
 mod error;
 pub mod platform;
+pub mod tpm;
 
 pub use attester::{Attester, CounterName, NotACounterName, SealPolicy, Workload};
 pub use detect::{LOOKED_FOR, TeeChoice, detect};
-pub use enrolment::{Challenge, Enrolment, EnrolmentRequest};
+pub use enrolment::{Enrolment, EnrolmentRequest};
 pub use error::AttesterError;

@@ -43,6 +43,15 @@ pub const SOFTWARE_EVIDENCE: Label = Label("strongroom/v1/software/evidence");
 /// Sealing key of the software platform.
 pub const SOFTWARE_SEAL: Label = Label("strongroom/v1/software/seal");
 
+// TPMs.
+
+/// What makes our attestation key another key than anybody else's of the same form.
+pub const TPM_ATTESTATION_KEY: Label = Label("strongroom/v1/tpm/attestation-key");
+/// Sealing key of a TPM.
+pub const TPM_SEAL: Label = Label("strongroom/v1/tpm/seal");
+/// Name of a counter, as its NV index carries it.
+pub const TPM_COUNTER: Label = Label("strongroom/v1/tpm/counter");
+
 // Encrypted bundles.
 
 /// Name of a model key.
