@@ -1,4 +1,6 @@
-//! Writing the few DER structures (X.690) that are compared byte for byte or put together here.
+//! The few DER structures (X.690) that are compared byte for byte, put together or taken apart here.
+
+use x509_parser::asn1_rs::{Any, FromDer};
 
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
@@ -46,6 +48,19 @@ pub(crate) fn trim(number: &[u8]) -> &[u8] {
     &number[number.iter().take_while(|byte| **byte == 0).count()..]
 }
 
+/// What stands in a constructed element, each with its own tag and length. The lengths are checked, the tags are not.
+pub(crate) fn elements(der: &[u8]) -> Option<Vec<&[u8]>> {
+    let (_, outer) = Any::from_der(der).ok()?;
+    let mut rest = outer.data;
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (after, _) = Any::from_der(rest).ok()?;
+        found.push(&rest[..rest.len() - after.len()]);
+        rest = after;
+    }
+    Some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +75,16 @@ mod tests {
         assert_eq!(unsigned(&[0x80]), [2, 2, 0, 0x80]);
         assert_eq!(unsigned(trim(&[0, 0])), [2, 1, 0]);
         assert_eq!(trim(&[0, 0, 1, 0]), [1, 0]);
+    }
+
+    #[test]
+    fn takes_apart_what_was_put_together() {
+        let (one, two) = (unsigned(&[1]), element(SEQUENCE, &[NULL]));
+        let both = element(SEQUENCE, &[&one, &two]);
+        assert_eq!(elements(&both), Some(vec![one.as_slice(), &two]));
+        assert_eq!(elements(&element(SEQUENCE, &[])), Some(Vec::new()));
+        assert_eq!(elements(&element(SEQUENCE, &[&one, &two[..1]])), None);
+        assert_eq!(elements(&element(SEQUENCE, &[&[2, 5, 1]])), None);
+        assert_eq!(elements(&[]), None);
     }
 }

@@ -202,7 +202,7 @@ mod tests {
 
     impl Tpm {
         fn p256(private: PrivateKey) -> Self {
-            let public = private.compute_public_key().unwrap();
+            let public = private.compute_public_key().expect("the key exists");
             let x = coordinates(public.as_ref()).0.to_vec();
             Self::P256 { private, x }
         }
@@ -210,8 +210,8 @@ mod tests {
         fn seed(&self, encrypted_secret: &[u8]) -> Option<Seed> {
             match self {
                 Self::Rsa(pkcs8) => {
-                    let key = PrivateDecryptingKey::from_pkcs8(pkcs8).unwrap();
-                    let key = OaepPrivateDecryptingKey::new(key).unwrap();
+                    let key = PrivateDecryptingKey::from_pkcs8(pkcs8).expect("the key was made here");
+                    let key = OaepPrivateDecryptingKey::new(key).expect("OAEP takes every RSA key");
                     let mut out = vec![0; key.min_output_size()];
                     let seed = key
                         .decrypt(
@@ -221,7 +221,7 @@ mod tests {
                             Some(IDENTITY),
                         )
                         .ok()?;
-                    Some(Zeroizing::new((&*seed).try_into().unwrap()))
+                    Some(Zeroizing::new((&*seed).try_into().expect("a seed has 32 bytes")))
                 }
                 Self::P256 { private, x } => {
                     let (once_x, rest) = take(encrypted_secret);
@@ -248,18 +248,18 @@ mod tests {
                 return None;
             }
             let key = kdf_a(&seed, STORAGE, name, 128);
-            let key = UnboundCipherKey::new(&AES_128, &key[..16]).unwrap();
+            let key = UnboundCipherKey::new(&AES_128, &key[..16]).expect("the key has 16 bytes");
             let mut identity = identity.to_vec();
             DecryptingKey::cfb128(key)
-                .unwrap()
+                .expect("the key is an AES key")
                 .decrypt(&mut identity, DecryptionContext::Iv128([0; 16].into()))
-                .unwrap();
+                .expect("this mode takes messages of any length");
             Some(take(&identity).0.to_vec())
         }
     }
 
     fn take(bytes: &[u8]) -> (&[u8], &[u8]) {
-        let (length, rest) = bytes.split_first_chunk::<2>().unwrap();
+        let (length, rest) = bytes.split_first_chunk::<2>().expect("a length stands first");
         rest.split_at(u16::from_be_bytes(*length).into())
     }
 
@@ -268,7 +268,9 @@ mod tests {
     }
 
     fn endorsement(spki: &[u8]) -> Result<EndorsementKey, CredentialError> {
-        PublicKey::from_spki_der(spki).unwrap().try_into()
+        PublicKey::from_spki_der(spki)
+            .expect("a supported key")
+            .try_into()
     }
 
     #[test]

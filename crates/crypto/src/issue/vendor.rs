@@ -6,7 +6,6 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, PublicKeyData, RevokedCertParams, SerialNumber,
     SignatureAlgorithm,
 };
-use x509_parser::asn1_rs::{Any, FromDer};
 
 use super::custom::{self, SubjectPart};
 use super::{IssueError, SubjectKey};
@@ -227,28 +226,15 @@ pub(crate) fn exchange_algorithm(
     algorithm: &[u8],
     sign: impl FnOnce(&[u8]) -> Vec<u8>,
 ) -> Option<Vec<u8>> {
-    let outer = elements(made)?;
+    let outer = der::elements(made)?;
     let [signed, old, _] = outer.as_slice() else {
         return None;
     };
-    let inner: Vec<&[u8]> = elements(signed)?
+    let inner: Vec<&[u8]> = der::elements(signed)?
         .into_iter()
         .map(|element| if element == *old { algorithm } else { element })
         .collect();
     let signed = der::element(der::SEQUENCE, &inner);
     let signature = der::element(der::BIT_STRING, &[&[0], &sign(&signed)]);
     Some(der::element(der::SEQUENCE, &[&signed, algorithm, &signature]))
-}
-
-/// What stands in a constructed element, each with its own tag and length.
-fn elements(der: &[u8]) -> Option<Vec<&[u8]>> {
-    let (_, outer) = Any::from_der(der).ok()?;
-    let mut rest = outer.data;
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        let (after, _) = Any::from_der(rest).ok()?;
-        found.push(&rest[..rest.len() - after.len()]);
-        rest = after;
-    }
-    Some(found)
 }

@@ -7,7 +7,7 @@ use x509_parser::extensions::X509Extension;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::signature::verify_signed;
+use super::signature::{algorithms_agree, verify_signed};
 use super::{X509Error, seconds};
 use crate::der;
 use crate::sign::PublicKey;
@@ -103,7 +103,7 @@ impl Crl {
     pub fn verify_signature_by_key(&self, issuer: &PublicKey) -> Result<(), X509Error> {
         let list = parse_der(&self.der)?;
         let signed = &list.tbs_cert_list;
-        if list.signature_algorithm != signed.signature {
+        if !algorithms_agree(&self.der) {
             return Err(X509Error::Malformed);
         }
         verify_signed(issuer, &signed.signature, signed.as_ref(), &list.signature_value)

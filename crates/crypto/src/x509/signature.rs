@@ -29,6 +29,18 @@ pub(super) fn verify_signed(
     .map_err(|_| X509Error::BadSignature)
 }
 
+/// Whether a certificate or list names its algorithm outside as inside, in the part that is signed, byte for byte
+/// (RFC 5280 §4.1.1.2, §5.1.1.2).
+pub(super) fn algorithms_agree(der: &[u8]) -> bool {
+    let Some(outer) = der::elements(der) else {
+        return false;
+    };
+    let [signed, algorithm, _] = outer.as_slice() else {
+        return false;
+    };
+    der::elements(signed).is_some_and(|inner| inner.contains(algorithm))
+}
+
 enum Algorithm {
     /// The curve whose hash is signed.
     Ecdsa(Curve),
