@@ -38,6 +38,7 @@ pub mod claims;
 pub mod code;
 pub mod endorsements;
 mod error;
+pub mod event_log;
 pub mod evidence;
 mod fields;
 pub mod fuzz;

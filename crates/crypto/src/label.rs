@@ -35,6 +35,8 @@ pub const PEER: Label = Label("strongroom/v1/peer");
 pub const USER: Label = Label("strongroom/v1/user");
 /// The digest of a workload description.
 pub const WORKLOAD: Label = Label("strongroom/v1/workload");
+/// What is measured into a register of the platform.
+pub const MEASURE: Label = Label("strongroom/v1/measure");
 
 // The software platform.
 
