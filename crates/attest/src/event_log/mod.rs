@@ -21,6 +21,7 @@
 mod algorithm;
 pub mod content;
 mod event_type;
+pub mod ima;
 mod reader;
 pub mod replay;
 pub mod runtime;
