@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use strongroom_crypto::digest::Digest32;
+use strongroom_crypto::time::UnixTime;
 pub use strongroom_manifest::{Exception, Manifest, ManifestErrors, Problem, Warning};
 
 use crate::error::Error;
@@ -26,14 +27,14 @@ pub fn load(path: &Path) -> Result<Manifest, Error> {
     Manifest::parse(&files::read(path)?).map_err(Error::Manifest)
 }
 
-/// Checks a manifest.
+/// Checks a manifest. `now` tells which of its exceptions have ended, or soon will.
 ///
 /// # Errors
 /// As [`load`].
-pub fn check(path: &Path) -> Result<Checked, Error> {
+pub fn check(path: &Path, now: UnixTime) -> Result<Checked, Error> {
     let manifest = load(path)?;
     Ok(Checked {
         digest: manifest.digest(),
-        warnings: manifest.warnings(),
+        warnings: manifest.warnings(now),
     })
 }

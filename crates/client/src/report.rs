@@ -180,7 +180,7 @@ fn names<T: fmt::Display>(list: &[T]) -> Vec<String> {
 
 fn packages(manifest: &Manifest) -> BTreeMap<String, PackageReport> {
     let report = |package: &strongroom_manifest::Package| {
-        let fields = package.reference_values().fields();
+        let fields = package.program();
         PackageReport {
             platform: package.platform,
             measurements: names(&fields.measurements),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strongroom_attest::{Platform, Protection};
+use strongroom_crypto::time::UnixTime;
 
 use crate::check::argument_secrets;
 use crate::config::{LEAF_VALIDITY_HOURS_DEFAULT, SealMode};
@@ -10,8 +10,11 @@ use crate::flow::templates_take;
 use crate::manifest::Manifest;
 use crate::marble::Marble;
 use crate::model::Clients;
-use crate::package::{Package, TcbStatus};
+use crate::package::Package;
 use crate::problem::Path;
+
+mod package;
+use package::package_exceptions;
 
 /// Something that is allowed but unwise.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -51,9 +54,11 @@ impl fmt::Display for Exception {
 
 impl Manifest {
     /// What is allowed but unwise, each with its place; the exceptions are among it.
-    pub fn warnings(&self) -> Vec<Warning> {
+    ///
+    /// `now` tells which named exceptions have ended, or soon will.
+    pub fn warnings(&self, now: UnixTime) -> Vec<Warning> {
         let mut warnings = Warnings(Vec::new());
-        self.package_warnings(&mut warnings);
+        self.package_warnings(now, &mut warnings);
         for (name, marble) in self.marbles() {
             self.marble_warnings(marble, &at("Marbles", name.as_str()), &mut warnings);
         }
@@ -128,30 +133,6 @@ impl Manifest {
             });
         }
         list
-    }
-
-    fn package_warnings(&self, warnings: &mut Warnings) {
-        for (name, package) in self.packages() {
-            let path = at("Packages", name.as_str());
-            for (code, message) in package_exceptions(package) {
-                warnings.push(code, &path, message);
-            }
-            let by_marble = self.marbles().values().any(|marble| marble.package == *name);
-            if !by_marble && !self.coordinator().packages.contains(name) {
-                warnings.push(
-                    "package_unused",
-                    &path,
-                    "no marble and no coordinator is of this package",
-                );
-            }
-            if !package.platform.is_built_in() {
-                let message = format!(
-                    "this program cannot verify evidence of platform {}",
-                    package.platform
-                );
-                warnings.push("platform_not_built_in", &path.key("Platform"), message);
-            }
-        }
     }
 
     fn marble_warnings(&self, marble: &Marble, path: &Path, warnings: &mut Warnings) {
@@ -294,9 +275,10 @@ impl Manifest {
                 "one user alone can replace this manifest",
             );
         }
-        if !self.infrastructures().is_empty() {
-            let message = "read as MarbleRun reads it, and as there never enforced";
-            warnings.push("infrastructures", &root.key("Infrastructures"), message);
+        for (name, _) in self.infrastructures().iter().filter(|(_, one)| one.is_open()) {
+            let path = root.key("Infrastructures").key(name);
+            let message = "asks for nothing: every platform is one of these infrastructures";
+            warnings.push("infrastructure_open", &path, message);
         }
         if self.config().accept_expired_user_certificates {
             let path = config.key("AcceptExpiredUserCertificates");
@@ -335,41 +317,4 @@ fn exception(code: &'static str, subject: String, message: &str) -> Exception {
         subject,
         message: message.to_owned(),
     }
-}
-
-fn package_exceptions(package: &Package) -> Vec<(&'static str, String)> {
-    let mut list = Vec::new();
-    if package.debug {
-        list.push((
-            "debug",
-            "accepts debug mode: the host can look into it".to_owned(),
-        ));
-    }
-    if package.platform == Platform::Software || package.protection().contains(&Protection::Simulated) {
-        list.push((
-            "simulated",
-            "SIMULATED: a process plays the hardware and protects nothing".to_owned(),
-        ));
-    }
-    if package.protection().contains(&Protection::IntegrityOnly) {
-        list.push(("integrity_only", "the host can read its memory".to_owned()));
-    }
-    let weak = package
-        .accepted_tcb_statuses
-        .iter()
-        .filter(|status| **status != TcbStatus::UpToDate);
-    let weak: Vec<String> = weak.map(|status| format!("{status:?}")).collect();
-    if !weak.is_empty() {
-        list.push((
-            "tcb_status",
-            format!("accepts platforms that are {}", weak.join(", ")),
-        ));
-    }
-    if !package.accepted_advisories.is_empty() {
-        list.push((
-            "advisories",
-            format!("accepts advisories {}", package.accepted_advisories.join(", ")),
-        ));
-    }
-    list
 }

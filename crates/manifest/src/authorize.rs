@@ -1,6 +1,8 @@
 //! From proven claims to leave to activate: the appraisal policy of the relying party.
 
-use strongroom_attest::{Appraised, Claims, ReferenceValues, Report, Subject, Verified, VerifyError};
+use strongroom_attest::{
+    Appraised, Check, Claims, Outcome, ReferenceValues, Report, Roots, Subject, Verified, VerifyError,
+};
 use strongroom_crypto::digest::Digest32;
 
 use crate::manifest::Manifest;
@@ -106,17 +108,27 @@ impl Refusal {
 }
 
 impl Manifest {
-    /// What the evidence of a marble has to meet; its roots are those to verify with.
+    /// What the evidence of a marble has to meet, one of these as a whole; their roots are those to verify with.
     ///
     /// # Errors
     /// [`Refusal::UnknownType`], [`Refusal::Package`].
-    pub fn expectation(&self, marble: &MarbleType) -> Result<&ReferenceValues, Refusal> {
+    pub fn expectation(&self, marble: &MarbleType) -> Result<&[ReferenceValues], Refusal> {
         let declared = self.declared(marble)?;
         let package = self.packages().get(&declared.package);
         let package = package.ok_or_else(|| Refusal::Package {
             package: declared.package.clone(),
         })?;
         Ok(package.reference_values())
+    }
+
+    /// Every root that evidence of a marble may hang on. [`Self::authorize`] holds the one that was used against the
+    /// reference values that name it.
+    ///
+    /// # Errors
+    /// As [`Self::expectation`].
+    pub fn roots(&self, marble: &MarbleType) -> Result<Roots, Refusal> {
+        let expectation = self.expectation(marble)?.iter();
+        Ok(expectation.fold(Roots::none(), |roots, values| roots.and(values.roots())))
     }
 
     /// Decides about an activation. `activations` are those of this type so far, `revision` is that of this manifest.
@@ -181,7 +193,7 @@ impl Manifest {
                 });
             }
         }
-        let appraised = expectation.appraise(verified)?;
+        let appraised = appraise_any(expectation, &verified)?;
         Ok(AttestationResult { package, appraised })
     }
 
@@ -190,6 +202,30 @@ impl Manifest {
             requested: marble.clone(),
         })
     }
+}
+
+/// One of the alternatives must hold as a whole; else the refusal is that of the one that came furthest.
+fn appraise_any(alternatives: &[ReferenceValues], verified: &Verified) -> Result<Appraised, VerifyError> {
+    let mut furthest: Option<VerifyError> = None;
+    for values in alternatives {
+        match values.appraise(verified.clone()) {
+            Ok(appraised) => return Ok(appraised),
+            Err(error)
+                if furthest
+                    .as_ref()
+                    .is_none_or(|other| failed(&error) < failed(other)) =>
+            {
+                furthest = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+    Err(furthest.expect("a package of a manifest that parsed expects something"))
+}
+
+fn failed(error: &VerifyError) -> usize {
+    let failed = |check: &&Check| matches!(check.outcome, Outcome::Failed { .. });
+    error.report().checks().iter().filter(failed).count()
 }
 
 impl AttestationResult {

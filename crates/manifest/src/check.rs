@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strongroom_attest::Platform;
+
 use crate::fields::Fields;
 use crate::manifest::Parts;
 use crate::marble::{Content, Marble};
 use crate::model::{Clients, Model};
 use crate::names::{MarbleType, RoleName, SecretName};
+use crate::package::Package;
 use crate::problem::{Path, Problems, did_you_mean};
 use crate::secret::{Secret, SecretKind};
 use crate::template::{Function, Part, Place, Source, Template, Use};
@@ -23,6 +26,11 @@ pub(crate) fn references(
     }
     if parts.marbles.is_empty() {
         problems.check(&top.at("Marbles"), "no allowed marbles defined");
+    }
+    let of_sgx = |package: &Package| package.platform == Platform::Sgx;
+    if !parts.infrastructures.is_empty() && !parts.packages.values().any(of_sgx) {
+        let message = "no package is of platform sgx: what they ask for would be asked of nobody";
+        problems.check(&top.at("Infrastructures"), message);
     }
     for (name, marble) in &parts.marbles {
         marble_references(parts, marble, &top.at("Marbles").key(name.as_str()), problems);
@@ -74,8 +82,8 @@ fn marble_references(parts: &Parts, marble: &Marble, path: &Path, problems: &Pro
             );
         }
         Some(package) => {
-            let launched = package.platform != strongroom_attest::Platform::Sgx;
-            if launched && package.reference.is_some() && !package.has_workloads() {
+            let launched = package.platform != Platform::Sgx;
+            if launched && !package.reference.is_empty() && !package.has_workloads() {
                 let message = format!(
                     "package `{}` lists no `Workloads`: any workload would do",
                     marble.package

@@ -11,7 +11,7 @@ pub fn parse(bytes: &[u8]) {
         return;
     };
     assert_eq!(manifest.raw(), bytes, "the bytes are kept as they were sent");
-    let _ = (manifest.warnings(), manifest.exceptions());
+    let _ = (manifest.warnings(UnixTime(0)), manifest.exceptions());
     let _ = manifest.authenticate(bytes, UnixTime(0));
     for marble in manifest.marbles().keys() {
         let _ = manifest.secrets_needed(marble.as_str());

@@ -43,6 +43,32 @@ impl Value {
             Self::Bool(true) | Self::Integer(_) | Self::Decimal => false,
         }
     }
+
+    /// The same value for a reader that knows its shape; a field given twice is refused here, where it would be lost.
+    pub(crate) fn to_serde(&self) -> Result<serde_json::Value, String> {
+        Ok(match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(flag) => (*flag).into(),
+            Self::Integer(number) => match (u64::try_from(*number), i64::try_from(*number)) {
+                (Ok(number), _) => number.into(),
+                (_, Ok(number)) => number.into(),
+                _ => return Err(format!("{number} is out of range")),
+            },
+            Self::Decimal => return Err("expected whole numbers".to_owned()),
+            Self::Text(text) => text.as_str().into(),
+            Self::Array(items) => items.iter().map(Self::to_serde).collect::<Result<_, _>>()?,
+            Self::Object(fields) => {
+                let mut object = serde_json::Map::new();
+                for (name, value) in fields {
+                    if object.insert(name.clone(), value.to_serde()?).is_some() {
+                        let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
+                        return Err(format!("`{shown}` given more than once"));
+                    }
+                }
+                object.into()
+            }
+        })
+    }
 }
 
 /// Reads one JSON value and nothing after it; the error says line and column.
@@ -153,6 +179,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 /// Largest manifest that is read.
 pub(crate) const MANIFEST_BYTES_MAX: usize = 4 << 20;
 const DEPTH_MAX: usize = 32;
+const NAME_SHOWN_MAX: usize = 80;
 const VALUES_MAX: usize = 100_000;
 const GO_ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 

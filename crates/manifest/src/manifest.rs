@@ -6,6 +6,7 @@ use strongroom_crypto::digest::{Digest32, sha256};
 
 use crate::config::Config;
 use crate::fields::Fields;
+use crate::infrastructure::Infrastructure;
 use crate::marble::Marble;
 use crate::model::{CoordinatorSection, Model};
 use crate::names::{MarbleType, ModelName, PackageName, RoleName, SecretName, TlsTag, UserName};
@@ -14,7 +15,7 @@ use crate::problem::{ManifestErrors, Path, Problems};
 use crate::secret::Secret;
 use crate::tls::TlsConnections;
 use crate::user::{RecoveryKey, Role, User};
-use crate::{check, config, json, marble, model, package, secret, tls, user};
+use crate::{check, config, infrastructure, json, marble, model, package, secret, tls, user};
 
 /// A manifest whose syntax, rules and references all hold. [`Manifest::parse`] is the only way to get one.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Manifest {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) packages: BTreeMap<PackageName, Package>,
-    pub(crate) infrastructures: Vec<String>,
+    pub(crate) infrastructures: BTreeMap<String, Infrastructure>,
     pub(crate) marbles: BTreeMap<MarbleType, Marble>,
     pub(crate) secrets: BTreeMap<SecretName, Secret>,
     pub(crate) users: BTreeMap<UserName, User>,
@@ -94,8 +95,8 @@ impl Manifest {
         &self.parts.packages
     }
 
-    /// Names in `Infrastructures`: read as MarbleRun does, and as there never enforced.
-    pub fn infrastructures(&self) -> &[String] {
+    /// `Infrastructures`: where any is named, packages of platform sgx run on one of them only.
+    pub fn infrastructures(&self) -> &BTreeMap<String, Infrastructure> {
         &self.parts.infrastructures
     }
 
@@ -174,9 +175,10 @@ impl Parts {
 fn read(value: &json::Value, problems: &Problems) -> Parts {
     let top = Fields::open(value, Path::root(), TOP, problems);
     let written_roles = user::read_roles(&top);
+    let infrastructures = infrastructure::read(&top);
     let mut parts = Parts {
-        packages: package::read(&top),
-        infrastructures: model::read_infrastructures(&top),
+        packages: package::read(&top, &infrastructures),
+        infrastructures,
         marbles: marble::read(&top),
         secrets: secret::read(&top),
         users: user::read_users(&top),

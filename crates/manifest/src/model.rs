@@ -205,20 +205,3 @@ pub(crate) fn read_coordinator(top: &Fields<'_>) -> CoordinatorSection {
         .collect();
     CoordinatorSection { packages }
 }
-
-/// `Infrastructures` as MarbleRun knows them: read and kept, never enforced.
-pub(crate) fn read_infrastructures(top: &Fields<'_>) -> Vec<String> {
-    let problems = top.problems();
-    let mut names = Vec::new();
-    for item in top.map("Infrastructures") {
-        let known = ["CPUSVN", "QESVN", "PCESVN", "RootCA"];
-        let fields = Fields::open(item.value, item.path.clone(), &known, problems);
-        let _ = (fields.bytes("CPUSVN"), fields.bytes("RootCA"));
-        let _ = (
-            fields.unsigned("QESVN", u64::from(u16::MAX)),
-            fields.unsigned("PCESVN", u64::from(u16::MAX)),
-        );
-        names.push(item.name.to_owned());
-    }
-    names
-}

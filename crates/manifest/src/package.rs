@@ -2,20 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_attest::reference::Fields as ReferenceFields;
-use strongroom_attest::{Measurement, Platform, Protection, ReferenceValues};
-use strongroom_crypto::digest::Digest32;
+use strongroom_attest::reference::{Exception, Fields as ReferenceFields};
+use strongroom_attest::{Platform, Protection, ReferenceValues};
 
 use crate::fields::{Fields, Item};
+use crate::infrastructure::Infrastructure;
 use crate::names::PackageName;
 use crate::problem::{Problems, did_you_mean};
+
+mod policy;
+mod sgx;
+
+pub use sgx::TcbStatus;
 
 /// Programs that may run as a marble, or as a coordinator.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Package {
-    /// What is expected of their evidence. `None` only while a manifest is being checked.
-    pub(crate) reference: Option<ReferenceValues>,
+    /// What is expected of their evidence; one of these must hold as a whole. Empty only while a manifest is being
+    /// checked.
+    pub(crate) reference: Vec<ReferenceValues>,
     /// The platform that vouches for them.
     pub platform: Platform,
     /// MarbleRun's `Debug`: the enclave may be one that the host can look into.
@@ -27,77 +33,50 @@ pub struct Package {
 }
 
 impl Package {
-    /// What is expected of the evidence.
+    /// What is expected of the evidence: one of these must hold as a whole. More than one only where the manifest names
+    /// several infrastructures; they differ in what is asked of the platform, never in the program.
+    pub fn reference_values(&self) -> &[ReferenceValues] {
+        &self.reference
+    }
+
+    /// What every one of [`Self::reference_values`] says of the program.
     ///
     /// # Panics
     /// Never: a manifest with a package that expects nothing does not parse.
-    pub fn reference_values(&self) -> &ReferenceValues {
-        self.reference
-            .as_ref()
+    pub fn program(&self) -> &ReferenceFields {
+        self.written()
             .expect("a manifest with a package that expects nothing does not parse")
     }
 
     /// Protection that is accepted.
     pub fn protection(&self) -> &[Protection] {
-        self.reference
-            .as_ref()
-            .map_or(&[], |reference| &reference.fields().protection)
+        self.written().map_or(&[], |fields| &fields.protection)
+    }
+
+    /// Named exceptions from single checks.
+    pub fn exceptions(&self) -> &[Exception] {
+        self.written().map_or(&[], |fields| &fields.exceptions)
     }
 
     pub(crate) fn has_workloads(&self) -> bool {
-        self.reference
-            .as_ref()
-            .is_some_and(|reference| !reference.fields().workloads.is_empty())
+        self.written().is_some_and(|fields| !fields.workloads.is_empty())
+    }
+
+    fn written(&self) -> Option<&ReferenceFields> {
+        self.reference.first().map(ReferenceValues::fields)
     }
 }
 
 impl PartialEq for Package {
     fn eq(&self, other: &Self) -> bool {
-        let fields = |package: &Self| {
-            package
-                .reference
-                .as_ref()
-                .map(|reference| reference.fields().clone())
+        let fields = |package: &Self| -> Vec<ReferenceFields> {
+            let values = package.reference.iter();
+            values.map(|values| values.fields().clone()).collect()
         };
         (fields(self), self.platform, self.debug) == (fields(other), other.platform, other.debug)
             && self.accepted_tcb_statuses == other.accepted_tcb_statuses
             && self.accepted_advisories == other.accepted_advisories
     }
-}
-
-/// Intel's verdict on how well a platform is patched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[non_exhaustive]
-pub enum TcbStatus {
-    /// Fully patched.
-    UpToDate,
-    /// Patched, and software has to do its part.
-    SWHardeningNeeded,
-    /// Settings need a change.
-    ConfigurationNeeded,
-    /// Settings need a change, and software has to do its part.
-    ConfigurationAndSWHardeningNeeded,
-    /// Patches are missing.
-    OutOfDate,
-    /// Patches are missing and settings need a change.
-    OutOfDateConfigurationNeeded,
-    /// The platform's keys are no longer trusted.
-    Revoked,
-}
-
-impl TcbStatus {
-    const ALL: [(&'static str, Self); 7] = [
-        ("UpToDate", Self::UpToDate),
-        ("SWHardeningNeeded", Self::SWHardeningNeeded),
-        ("ConfigurationNeeded", Self::ConfigurationNeeded),
-        (
-            "ConfigurationAndSWHardeningNeeded",
-            Self::ConfigurationAndSWHardeningNeeded,
-        ),
-        ("OutOfDate", Self::OutOfDate),
-        ("OutOfDateConfigurationNeeded", Self::OutOfDateConfigurationNeeded),
-        ("Revoked", Self::Revoked),
-    ];
 }
 
 const PACKAGE: &[&str] = &[
@@ -113,18 +92,31 @@ const PACKAGE: &[&str] = &[
     "Workloads",
     "Roots",
     "Protection",
+    "Policy",
+    "RequiredChecks",
+    "Exceptions",
 ];
 const SGX_ONLY: [&str; 4] = ["UniqueID", "SignerID", "ProductID", "SecurityVersion"];
 
-pub(crate) fn read(top: &Fields<'_>) -> BTreeMap<PackageName, Package> {
+pub(crate) fn read(
+    top: &Fields<'_>,
+    infrastructures: &BTreeMap<String, Infrastructure>,
+) -> BTreeMap<PackageName, Package> {
     let entries = top.map("Packages");
     entries
         .into_iter()
-        .map(|item| (PackageName::from(item.name), read_one(&item, top.problems())))
+        .map(|item| {
+            let package = read_one(&item, infrastructures, top.problems());
+            (PackageName::from(item.name), package)
+        })
         .collect()
 }
 
-fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
+fn read_one(
+    item: &Item<'_>,
+    infrastructures: &BTreeMap<String, Infrastructure>,
+    problems: &Problems,
+) -> Package {
     let fields = Fields::open(item.value, item.path.clone(), PACKAGE, problems);
     let before = problems.count();
     let understood = read_platform(&fields);
@@ -141,7 +133,7 @@ fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
     if understood.is_none() {
         // Which fields belong here depends on what could not be read.
     } else if platform == Platform::Sgx {
-        read_sgx(&fields, &mut reference);
+        sgx::read(&fields, &mut reference);
     } else {
         reference.measurements = read_each(&fields, "Measurements", "measurement");
         for name in SGX_ONLY {
@@ -153,14 +145,15 @@ fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
     }
     let debug = reference.debug;
     if understood.is_some() {
+        policy::read(&fields, &mut reference);
         check_platform(&fields, platform, &reference);
     }
-    let accepted_tcb_statuses = read_statuses(&fields);
+    let accepted_tcb_statuses = sgx::read_statuses(&fields);
     // What could not be read in full has been said; the rules would only say it again in other words.
     let reference = if problems.count() == before {
-        lower(&fields, reference)
+        lower(&fields, reference, infrastructures)
     } else {
-        None
+        Vec::new()
     };
     Package {
         reference,
@@ -175,14 +168,22 @@ fn read_one(item: &Item<'_>, problems: &Problems) -> Package {
     }
 }
 
-fn lower(fields: &Fields<'_>, reference: ReferenceFields) -> Option<ReferenceValues> {
-    match ReferenceValues::new(reference) {
-        Ok(reference) => Some(reference),
-        Err(error) => {
-            fields.problems().check(fields.path(), error.to_string());
-            None
-        }
-    }
+fn lower(
+    fields: &Fields<'_>,
+    reference: ReferenceFields,
+    infrastructures: &BTreeMap<String, Infrastructure>,
+) -> Vec<ReferenceValues> {
+    let alternatives = if reference.platform == Platform::Sgx && !infrastructures.is_empty() {
+        let narrowed = infrastructures.values().map(|one| one.narrow(&reference));
+        narrowed.collect()
+    } else {
+        vec![reference]
+    };
+    let lowered: Result<Vec<_>, _> = alternatives.into_iter().map(ReferenceValues::new).collect();
+    lowered.unwrap_or_else(|error| {
+        fields.problems().check(fields.path(), error.to_string());
+        Vec::new()
+    })
 }
 
 fn read_platform(fields: &Fields<'_>) -> Option<Platform> {
@@ -199,69 +200,6 @@ fn read_platform(fields: &Fields<'_>) -> Option<Platform> {
             .check_hint(&fields.at("Platform"), format!("unknown platform: {name}"), hint);
     }
     platform
-}
-
-fn read_sgx(fields: &Fields<'_>, reference: &mut ReferenceFields) {
-    let problems = fields.problems();
-    if fields.value("Measurements").is_some_and(|value| !value.is_zero()) {
-        problems.check(
-            &fields.at("Measurements"),
-            "platform sgx names programs by `UniqueID` or `SignerID`",
-        );
-    }
-    let before = problems.count();
-    let unique = read_digest(fields, "UniqueID");
-    let signer = read_digest(fields, "SignerID");
-    let product = fields.unsigned("ProductID", u64::MAX);
-    let version = fields.unsigned("SecurityVersion", u64::MAX);
-    if problems.count() > before {
-        return;
-    }
-    let by_signer = signer.is_some() || product.is_some() || version.is_some();
-    if unique.is_some() && by_signer {
-        // Re-marshalled manifests carry both keys; a zero SecurityVersion would be a value, `null` is not.
-        let message = "specifies both UniqueID *and* SignerID/ProductID/SecurityVersion";
-        problems.check_hint(
-            fields.path(),
-            message,
-            "UniqueID names one program, SignerID all versions of one",
-        );
-        return;
-    }
-    if unique.is_none() {
-        if !by_signer {
-            let message = "names no program: any program would do";
-            problems.check_hint(
-                fields.path(),
-                message,
-                "give `UniqueID`, or `SignerID`, `ProductID` and `SecurityVersion`",
-            );
-            return;
-        }
-        let missing = [
-            ("SignerID", signer.is_none()),
-            ("ProductID", product.is_none()),
-            ("SecurityVersion", version.is_none()),
-        ];
-        for (name, _) in missing.iter().filter(|(_, missing)| *missing) {
-            problems.check(fields.path(), format!("misses value for {name}"));
-        }
-    }
-    reference.measurements = unique.map(Measurement::from).into_iter().collect();
-    reference.signers = signer.into_iter().collect();
-    reference.product = product;
-    reference.security_version_min = version;
-}
-
-fn read_digest(fields: &Fields<'_>, name: &str) -> Option<Digest32> {
-    let text = fields.text_if_set(name)?;
-    let digest = text.parse().ok();
-    if digest.is_none() {
-        fields
-            .problems()
-            .check(&fields.at(name), "expected 64 hexadecimal digits");
-    }
-    digest
 }
 
 fn read_each<T: std::str::FromStr>(fields: &Fields<'_>, name: &str, what: &str) -> Vec<T>
@@ -337,22 +275,4 @@ fn check_platform(fields: &Fields<'_>, platform: Platform, reference: &Reference
         }
         _ => {}
     }
-}
-
-fn read_statuses(fields: &Fields<'_>) -> Vec<TcbStatus> {
-    let mut statuses = Vec::new();
-    for (path, word) in fields.texts("AcceptedTCBStatuses") {
-        match TcbStatus::ALL.iter().find(|(name, _)| *name == word) {
-            Some((_, status)) => statuses.push(*status),
-            None => {
-                let known = TcbStatus::ALL.map(|(name, _)| name);
-                let hint =
-                    did_you_mean(word, known).unwrap_or_else(|| format!("known are {}", known.join(", ")));
-                fields
-                    .problems()
-                    .check_hint(&path, format!("unknown TCB status: {word}"), hint);
-            }
-        }
-    }
-    statuses
 }

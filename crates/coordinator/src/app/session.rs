@@ -169,8 +169,8 @@ pub fn attest(
         ));
     }
     let marble_type = MarbleType::from(request.marble_type.as_str());
-    let expectation = manifest
-        .expectation(&marble_type)
+    let roots = manifest
+        .roots(&marble_type)
         .map_err(|refusal| MarbleFailure::denied(refusal.code(), refusal))?;
     let subject = Subject::Marble(request.marble_type.clone());
     // An empty quote is malformed evidence: nothing is activated without one.
@@ -196,7 +196,7 @@ pub fn attest(
     let verified = verify(
         &evidence,
         &Endorsements::none(),
-        expectation.roots(),
+        &roots,
         &Binding::Activate(binding),
         now,
     )

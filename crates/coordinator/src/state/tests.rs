@@ -138,11 +138,7 @@ impl World {
             debug: false,
         });
         let manifest = self.manifest();
-        let roots = manifest
-            .expectation(&MarbleType::from("m"))
-            .expect("known")
-            .roots()
-            .clone();
+        let roots = manifest.roots(&MarbleType::from("m")).expect("known");
         verify(&evidence, &Endorsements::none(), &roots, &binding, NOW).expect("genuine")
     }
 

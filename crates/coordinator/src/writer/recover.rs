@@ -6,6 +6,7 @@ use strongroom_api::coordinator::log::Actor;
 use strongroom_attest::reference::verify_against;
 use strongroom_attest::{Binding, Endorsements};
 use strongroom_crypto::secret::GuardKey;
+use strongroom_manifest::Package;
 
 use super::Job;
 use super::core::{Core, Failed, Keys, counter_name};
@@ -120,7 +121,7 @@ impl Core {
             .packages
             .iter()
             .filter_map(|name| manifest.packages().get(name));
-        let entries: Vec<_> = listed.map(|package| package.reference_values().clone()).collect();
+        let entries: Vec<_> = listed.flat_map(Package::reference_values).cloned().collect();
         // Our own evidence, bound to bytes of our own, seen by nobody else.
         let binding = Binding::User(self.id.to_vec());
         let evidence = self

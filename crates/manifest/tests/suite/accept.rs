@@ -1,11 +1,14 @@
 //! What is accepted, among it what Go's tools make of a manifest.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use strongroom_crypto::digest::sha256;
+use strongroom_crypto::x509::Certificate;
 use strongroom_manifest::secret::SecretKind;
 use strongroom_manifest::{CertificateKey, Clients, FeatureGate, Manifest, SealMode, SecretName};
 
-use crate::fixture::{accepted, good, set, with};
+use crate::fixture::{CLIENT_CA, accepted, good, set, with};
 
 #[test]
 fn a_good_manifest_is_read_in_full() {
@@ -147,10 +150,11 @@ fn certificates_get_marblerun_s_defaults() {
 
 #[test]
 fn bytes_are_base64_or_numbers() {
-    let infrastructure =
-        json!({ "azure": { "CPUSVN": [1, 255], "QESVN": 2, "PCESVN": 3, "RootCA": "AAEC" } });
-    assert_eq!(
-        accepted(&with("/Infrastructures", infrastructure)).infrastructures(),
-        ["azure"]
-    );
+    let der = CLIENT_CA.der();
+    for written in [json!(STANDARD.encode(der)), json!(der)] {
+        let infrastructure = json!({ "azure": { "CPUSVN": null, "QESVN": null, "RootCA": written } });
+        let manifest = accepted(&with("/Infrastructures", infrastructure));
+        let root = manifest.infrastructures()["azure"].root.as_ref();
+        assert_eq!(root.map(Certificate::der), Some(der));
+    }
 }

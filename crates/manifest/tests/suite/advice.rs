@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use strongroom_manifest::{Channel, SecretName};
 
-use crate::fixture::{accepted, good, set, with, without};
+use crate::fixture::{NOW, accepted, good, set, with, without};
 
 fn warned(manifest: &Value) -> Vec<String> {
-    let warnings = accepted(manifest).warnings();
+    let warnings = accepted(manifest).warnings(NOW);
     warnings
         .iter()
         .map(|warning| format!("{} {}", warning.code, warning.path))
@@ -73,7 +73,7 @@ fn each_unwise_thing_is_warned_of() {
     );
     adds(
         &with("/Infrastructures", json!({ "a": {} })),
-        "infrastructures $.Infrastructures",
+        "infrastructure_open $.Infrastructures.a",
     );
     adds(&without("/RecoveryKeys"), "no_recovery $.RecoveryKeys");
     adds(

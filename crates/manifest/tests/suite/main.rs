@@ -8,6 +8,7 @@ mod fixture;
 mod fuzz;
 mod marblerun_rules;
 mod names;
+mod platform;
 mod refuse;
 mod render;
 mod upload;

@@ -13,7 +13,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let checked = manifest::check(&args.file)?;
+    let checked = manifest::check(&args.file, context.now)?;
     context.output.result(&checked, || {
         let warnings = checked
             .warnings
