@@ -20,7 +20,7 @@ pub enum SecretValue {
     /// A certificate and its key.
     Certificate {
         /// The certificate.
-        certificate: Certificate,
+        certificate: Box<Certificate>,
         /// PKCS#8 (DER); users may keep it to themselves.
         private_key: Option<SecretBytes>,
     },
@@ -137,7 +137,7 @@ fn check_one(name: &SecretName, declared: &Secret, upload: Upload) -> Result<Sec
             };
             let private_key = upload.private_key.filter(|key| !key.is_empty());
             Ok(SecretValue::Certificate {
-                certificate,
+                certificate: Box::new(certificate),
                 private_key,
             })
         }

@@ -1,5 +1,7 @@
 //! A coordinator that was verified before: it presents its root certificate, which the trust file pins to the byte.
 
+use std::sync::Arc;
+
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -12,7 +14,7 @@ use crate::verifier::{Signatures, refused};
 /// itself was verified, by evidence that names it.
 #[derive(Debug, Clone)]
 pub struct PinnedRoot {
-    root: Certificate,
+    root: Arc<Certificate>,
     signatures: Signatures,
 }
 
@@ -21,7 +23,7 @@ impl PinnedRoot {
     #[must_use]
     pub fn new(root: Certificate) -> Self {
         Self {
-            root,
+            root: Arc::new(root),
             signatures: Signatures::new(),
         }
     }

@@ -136,7 +136,7 @@ impl Maker<'_> {
             .map_err(|error: IssueError| failed(error.to_string()))?;
         let private_key = Some(SecretBytes::copy_of(&key.pkcs8));
         Ok(SecretValue::Certificate {
-            certificate,
+            certificate: Box::new(certificate),
             private_key,
         })
     }

@@ -305,7 +305,9 @@ impl StoredValue {
                 certificate,
                 private_key,
             } => SecretValue::Certificate {
-                certificate: Certificate::parse(&certificate.0).map_err(|_| Unreadable("a certificate"))?,
+                certificate: Certificate::parse(&certificate.0)
+                    .map(Box::new)
+                    .map_err(|_| Unreadable("a certificate"))?,
                 private_key: private_key.as_ref().map(bytes),
             },
             Self::Guarded { .. } => return Err(Unreadable("a guarded secret")),

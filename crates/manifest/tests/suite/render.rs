@@ -110,7 +110,7 @@ fn certificates_render_by_part() {
         json!({ "Files": templates }),
     ));
     let value = |private_key| SecretValue::Certificate {
-        certificate: OWNER.clone(),
+        certificate: Box::new(OWNER.clone()),
         private_key,
     };
     let whole = value(Some(SecretBytes::new(vec![1])));
