@@ -2,6 +2,7 @@
 //! `verify.rs` (its numbered checks); hardware has `policy.rs` (what may be asked of it) and `step.rs` (its checks' ids) as
 //! well. A platform that is not built in is refused by name.
 
+pub mod dcap;
 pub mod sgx;
 pub mod snp;
 #[cfg(feature = "simulation")]

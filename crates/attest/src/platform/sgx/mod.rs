@@ -2,4 +2,4 @@
 
 mod policy;
 
-pub use policy::Policy;
+pub use policy::{Attributes, Masked, Policy};
