@@ -220,8 +220,20 @@ pub(crate) fn check_policies(fields: &Fields) -> Result<(), PolicyError> {
             platform,
             other: *other,
         }),
-        None => Ok(()),
+        None => check_platform_policy(fields),
     }
+}
+
+/// What a platform's policy says must make sense.
+fn check_platform_policy(fields: &Fields) -> Result<(), PolicyError> {
+    let checked = match fields.platform {
+        Platform::Snp => fields.snp.as_ref().map_or(Ok(()), snp::Policy::validate),
+        _ => Ok(()),
+    };
+    checked.map_err(|what| PolicyError::Platform {
+        platform: fields.platform,
+        what,
+    })
 }
 
 /// Whether the values know TPM attestation keys themselves.

@@ -60,7 +60,11 @@ impl Platform {
     /// Whether this program can verify the platform's evidence.
     #[must_use]
     pub const fn is_built_in(self) -> bool {
-        matches!(self, Self::Software) && cfg!(feature = "simulation")
+        match self {
+            Self::Software => cfg!(feature = "simulation"),
+            Self::Snp => true,
+            Self::Sgx | Self::Tdx | Self::Tpm => false,
+        }
     }
 
     /// Whether the platform's maker has a root that is pinned here.
@@ -109,6 +113,8 @@ impl Platform {
 pub enum Facts {
     /// Nothing more than every platform says.
     None,
+    /// About an SEV-SNP guest.
+    Snp(Box<snp::Facts>),
 }
 
 impl Facts {
@@ -118,21 +124,27 @@ impl Facts {
 
     /// The checks of step 9 that only this platform has, and its TCB.
     pub(crate) fn appraise(&self, expected: &Fields, now: UnixTime, report: &mut Report) {
-        let _ = (expected, now, report); // no hardware may be built in
         match self {
             Self::None => {}
+            Self::Snp(facts) => {
+                facts.appraise(&expected.snp.clone().unwrap_or_default(), now, report);
+            }
         }
     }
 }
 
 /// The checks that hardware has of its own.
 pub(crate) fn steps() -> impl Iterator<Item = &'static Step> {
-    std::iter::empty()
+    snp::STEPS.iter()
 }
 
 /// The platform whose evidence begins like these bytes; with `expected`, only if they can be its evidence.
 pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Platform> {
-    let _ = (expected, bytes);
+    let may_be = |platform| expected.is_none_or(|expected| expected == platform);
+    let is_expected = expected.is_some();
+    if may_be(Platform::Snp) && snp::recognise(is_expected, bytes) {
+        return Some(Platform::Snp);
+    }
     None
 }
 
@@ -142,16 +154,18 @@ pub(crate) fn read_native(
     bytes: &[u8],
     event_log: Option<&[u8]>,
 ) -> Result<Parts, ParseError> {
-    let _ = (bytes, event_log);
-    Err(ParseError::NotBuiltIn(platform))
+    match platform {
+        Platform::Snp => snp::read_native(bytes, event_log),
+        other => Err(ParseError::NotBuiltIn(other)),
+    }
 }
 
 /// Reads a platform's own form: the one place that says which platforms are built in.
 pub(crate) fn parse(platform: Platform, body: &[u8]) -> Result<Arc<dyn PlatformEvidence>, ParseError> {
-    let _ = body; // no platform may be built in
     match platform {
         #[cfg(feature = "simulation")]
         Platform::Software => Ok(Arc::new(software::SoftwareEvidence::parse(body)?)),
+        Platform::Snp => Ok(Arc::new(snp::SnpEvidence::parse(body)?)),
         other => Err(ParseError::NotBuiltIn(other)),
     }
 }
