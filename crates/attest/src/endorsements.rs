@@ -8,7 +8,6 @@ use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::x509::Certificate;
 use strongroom_crypto::x509::crl::Crl;
 
-use crate::cache::SignatureCache;
 use crate::platform::Platform;
 
 /// What vendors sign: certificate chains, revocation lists, TCB information. Evidence never names a place to fetch them
@@ -19,7 +18,6 @@ pub struct Endorsements {
     certificates: Vec<Certificate>,
     crls: Vec<Arc<[u8]>>,
     evaluation_floors: BTreeMap<String, u32>,
-    signatures: SignatureCache,
 }
 
 /// Bytes are no endorsement of any platform.
@@ -118,11 +116,6 @@ impl Endorsements {
         self.crls.iter().map(AsRef::as_ref)
     }
 
-    /// Signatures over certificates and lists that were found right with these endorsements.
-    pub(crate) const fn signatures(&self) -> &SignatureCache {
-        &self.signatures
-    }
-
     fn add_pem(&mut self, text: &str) -> Result<(), NotAnEndorsement> {
         let certificates = Certificate::parse_pem_chain(text).map_err(|_| NotAnEndorsement)?;
         let crl = Crl::parse_pem(text).ok();
@@ -188,7 +181,7 @@ pub enum Anchor {
 /// A TPM's attestation key that the verifier knows, because it is pinned or was enrolled on this very connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttestationKey {
-    /// `TPMT_PUBLIC`.
+    /// `TPMT_PUBLIC`; or what a pin has of it: its name, or a SubjectPublicKeyInfo in DER.
     pub public: Vec<u8>,
     /// SHA-256 of the root certificate (DER) of the endorsement key that it was seen to live beside; none if pinned.
     pub endorsement_root: Option<Digest32>,

@@ -215,31 +215,23 @@ pub(crate) fn check_policies(fields: &Fields) -> Result<(), PolicyError> {
         (Platform::Snp, fields.snp.is_some()),
         (Platform::Tpm, fields.tpm.is_some()),
     ];
-    match present.iter().find(|(of, present)| *present && *of != platform) {
-        Some((other, _)) => Err(PolicyError::OtherPlatform {
+    if let Some((other, _)) = present.iter().find(|(of, present)| *present && *of != platform) {
+        return Err(PolicyError::OtherPlatform {
             platform,
             other: *other,
-        }),
-        None => check_platform_policy(fields),
+        });
     }
-}
-
-/// What a platform's policy says must make sense.
-fn check_platform_policy(fields: &Fields) -> Result<(), PolicyError> {
-    let checked = match fields.platform {
-        Platform::Snp => fields.snp.as_ref().map_or(Ok(()), snp::Policy::validate),
-        _ => Ok(()),
-    };
-    checked.map_err(|what| PolicyError::Platform {
-        platform: fields.platform,
-        what,
-    })
+    let unusable = |what| PolicyError::Platform { platform, what };
+    fields
+        .tpm
+        .as_ref()
+        .map_or(Ok(()), |policy| policy.check().map_err(unusable))
 }
 
 /// Whether the values know TPM attestation keys themselves.
 pub(crate) fn knows_attestation_keys(fields: &Fields) -> bool {
-    let _ = fields;
-    false
+    let policy = fields.tpm.as_ref();
+    policy.is_some_and(|policy| !policy.trusted_attestation_keys.is_empty())
 }
 
 fn confidential() -> Vec<Protection> {

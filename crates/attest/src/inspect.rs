@@ -124,7 +124,7 @@ impl Inspection<'_> {
         let claims = check_authenticity(evidence, self.endorsements, &roots, self.now, &mut report); // 1–6
         self.check_report_data(evidence, &mut report); // 7
         if let Some(claims) = claims {
-            values.check(&claims, &mut report, self.now); // 8–14
+            values.check(&claims, &roots, &mut report, self.now); // 8–14
         }
         report
     }

@@ -34,7 +34,6 @@
 //! ```
 
 pub mod binding;
-mod cache;
 pub mod claims;
 pub mod code;
 pub mod endorsements;

@@ -26,7 +26,7 @@ use crate::error::VerifyError;
 use crate::evidence::Evidence;
 pub use crate::fields::{Fields, PolicyError};
 use crate::fields::{check_policies, check_program, knows_attestation_keys};
-use crate::platform::Platform;
+use crate::platform::{Facts, Platform};
 pub use crate::policy::{ClientPolicy, CoordinatorExpectation, POLICY_FORMAT, Roles};
 use crate::report::Report;
 use crate::rules::Rules;
@@ -71,6 +71,13 @@ impl ReferenceValues {
             let root = Certificate::parse_pem(pem).map_err(|_| PolicyError::Root { platform, index })?;
             roots = roots.with(platform, root);
         }
+        for key in fields
+            .tpm
+            .iter()
+            .flat_map(|policy| &policy.trusted_attestation_keys)
+        {
+            roots = roots.with_attestation_key(key.to_pin());
+        }
         Ok(Self { fields, roots })
     }
 
@@ -102,22 +109,22 @@ impl ReferenceValues {
             mut report,
             at,
         } = verified;
-        self.check(&claims, &mut report, at);
+        self.check(&claims, &self.roots, &mut report, at);
         match report.first_failure() {
             None => Ok(Appraised { claims, report }),
             Some(_) => Err(VerifyError::of(&report)),
         }
     }
 
-    /// Steps 8 to 14, into the report.
-    pub(crate) fn check(&self, claims: &Claims, report: &mut Report, now: UnixTime) {
+    /// Steps 8 to 14, into the report. `roots` are those of these values, and whatever else who looks accepts.
+    pub(crate) fn check(&self, claims: &Claims, roots: &Roots, report: &mut Report, now: UnixTime) {
         let expected = &self.fields;
         report.under(Rules::new(&expected.exceptions, &expected.required_checks, now));
         if claims.platform() != expected.platform {
             report.fail(step::PLATFORM, expected.platform.name(), claims.platform().name());
             return;
         }
-        if !self.names_root_of(claims) && !report.has_failed(step::ROOT) {
+        if !names_root_of(roots, claims) {
             report.fail(
                 step::ROOT,
                 "a root that these reference values name",
@@ -155,16 +162,16 @@ impl ReferenceValues {
         check_security_version(report, expected.security_version_min, claims.security_version()); // 13
         check_workload(report, &expected.workloads, claims.workload()); // 14
     }
+}
 
-    /// Whether the root that was used is one of this list: a verifier may have accepted others as well.
-    fn names_root_of(&self, claims: &Claims) -> bool {
-        let platform = self.fields.platform;
-        match claims.anchor() {
-            Anchor::Vendor => self.roots.accepts_vendor(platform),
-            Anchor::Named => self.roots.of(platform).any(|root| root_id(root) == claims.root()),
-            // The platform's own policy says which keys these are.
-            Anchor::AttestationKey => knows_attestation_keys(&self.fields),
-        }
+/// Whether the root that was used is one of these: a verifier may have accepted others as well.
+fn names_root_of(roots: &Roots, claims: &Claims) -> bool {
+    let platform = claims.platform();
+    match (claims.facts(), claims.anchor()) {
+        (Facts::Tpm(facts), _) => facts.is_vouched_for_by(roots),
+        (_, Anchor::Vendor) => roots.accepts_vendor(platform),
+        (_, Anchor::Named) => roots.of(platform).any(|root| root_id(root) == claims.root()),
+        (_, Anchor::AttestationKey) => false,
     }
 }
 
@@ -274,7 +281,7 @@ fn check_workload(report: &mut Report, expected: &[Digest32], found: Option<Dige
 /// At most this many accepted values stand in one line of a report.
 const LISTED_MAX: usize = 4;
 
-pub(crate) fn any_of<T: std::fmt::Display>(accepted: &[T]) -> String {
+fn any_of<T: std::fmt::Display>(accepted: &[T]) -> String {
     let mut listed: Vec<String> = accepted
         .iter()
         .take(LISTED_MAX)

@@ -45,6 +45,8 @@ pub enum Usage {
     Leaf,
     /// Signs statements and never speaks TLS: digital signature, no extended usage.
     Statements,
+    /// A TPM's attestation key: digital signature, and the TCG's usage for such keys alone (2.23.133.8.3).
+    AttestationKey,
 }
 
 /// What stands in a certificate.
@@ -95,6 +97,11 @@ impl Template {
                 params.is_ca = IsCa::ExplicitNoCa;
                 params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
                 params.extended_key_usages.clear();
+            }
+            Usage::AttestationKey => {
+                params.is_ca = IsCa::ExplicitNoCa;
+                params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(vec![2, 23, 133, 8, 3])];
             }
         }
         params.custom_extensions = self
@@ -351,6 +358,12 @@ mod tests {
             (UnixTime(1_790_000_000), false)
         );
         assert_eq!(Certificate::parse_pem(&leaf.to_pem()).unwrap(), leaf);
+
+        let attestation = Authority::new("Test", &root_key)
+            .issue(&template(Usage::AttestationKey), key.spki_der(), &SystemRandom)
+            .unwrap();
+        let usages = attestation.extended_key_usages().unwrap();
+        assert_eq!(usages, ["2.23.133.8.3"], "neither end of a TLS connection");
     }
 
     #[test]

@@ -362,6 +362,22 @@ pub fn private_key_pem(pkcs8: &[u8]) -> zeroize::Zeroizing<String> {
     text
 }
 
+/// A DER SubjectPublicKeyInfo as PEM (`PUBLIC KEY`).
+#[must_use]
+pub fn public_key_pem(spki: &[u8]) -> String {
+    encode_pem(&pem::Pem::new("PUBLIC KEY", spki.to_vec()))
+}
+
+/// The content of the first PEM `PUBLIC KEY` block.
+///
+/// # Errors
+/// [`X509Error::NoPem`].
+pub fn parse_public_key_pem(text: &str) -> Result<Vec<u8>, X509Error> {
+    let blocks = pem::parse_many(text).map_err(|_| X509Error::NoPem)?;
+    let block = blocks.into_iter().find(|block| block.tag() == "PUBLIC KEY");
+    Ok(block.ok_or(X509Error::NoPem)?.into_contents())
+}
+
 fn parse_der(der: &[u8]) -> Result<X509Certificate<'_>, X509Error> {
     if der.len() > DER_BYTES_MAX {
         return Err(X509Error::TooLong);

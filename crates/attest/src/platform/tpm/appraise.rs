@@ -1,0 +1,169 @@
+//! Steps 9 and 10 for a TPM: counters, what the logs explain, and what may have booted.
+
+use super::facts::Facts;
+use super::log::{Log, WORKLOAD_PCR};
+use super::policy::Policy;
+use super::step;
+use crate::event_log::Bank;
+use crate::event_log::separators;
+use crate::report::Report;
+use crate::step::Step;
+
+/// Registers that no program resets, and that therefore stand for everything since the machine started.
+const STATIC_PCRS: std::ops::RangeInclusive<u8> = 0..=15;
+
+pub(super) fn appraise(facts: &Facts, policy: &Policy, report: &mut Report) {
+    check_clock(facts, policy, report); // 9
+    check_quoted(facts, policy, report); // 9
+    let log = facts.event_log.as_deref().map(Log::read).and_then(Result::ok);
+    check_separators(log.as_ref(), report); // 9
+    check_replay(facts, log.as_ref(), policy, report); // 9
+    check_unexplained(facts, log.as_ref(), policy, report); // 9
+    check_values(facts, policy, report); // 10
+}
+
+fn check_clock(facts: &Facts, policy: &Policy, report: &mut Report) {
+    let clock = facts.clock;
+    if clock.safe {
+        report.pass(step::CLOCK_SAFE, format!("{} ms", clock.clock_ms));
+    } else {
+        // True after every loss of power; it matters to who compares times.
+        report.skip(step::CLOCK_SAFE, "power was cut: the clock may tell a time again");
+    }
+    count(report, step::RESET_COUNT, policy.reset_count, clock.reset_count);
+    count(
+        report,
+        step::RESTART_COUNT,
+        policy.restart_count,
+        clock.restart_count,
+    );
+}
+
+fn count(report: &mut Report, step: Step, expected: Option<u32>, found: u32) {
+    match expected {
+        None => report.skip(step, format!("no reference value; it is {found}")),
+        Some(expected) => report.check(step, expected == found, expected.to_string(), found.to_string()),
+    }
+}
+
+/// The selection was checked already; here it fails for the policy's registers alone.
+fn check_quoted(facts: &Facts, policy: &Policy, report: &mut Report) {
+    let missing = policy
+        .registers()
+        .into_iter()
+        .find(|pcr| facts.pcrs.get(*pcr).is_none());
+    if let Some(pcr) = missing {
+        report.fail(
+            step::SELECTION,
+            format!("PCR {pcr} among the registers: the policy asks for it"),
+            format!("PCR {}", facts.quoted_ranges()),
+        );
+    }
+}
+
+fn check_separators(log: Option<&Log<'_>>, report: &mut Report) {
+    let Some(log) = log else {
+        report.skip(step::SEPARATORS, "no event log");
+        return;
+    };
+    match separators::check(&log.events, Bank::TPM_SHA256) {
+        Ok(()) => report.pass(step::SEPARATORS, "one in each register that firmware used"),
+        Err(error) => report.fail(
+            step::SEPARATORS,
+            "one in each register that firmware used, and only what is started behind it",
+            error.to_string(),
+        ),
+    }
+}
+
+fn check_replay(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, report: &mut Report) {
+    let Some(log) = log else {
+        report.skip(step::REPLAY, "no event log");
+        return;
+    };
+    let ours = |pcr: u8| pcr == WORKLOAD_PCR && log.has_runtime_events();
+    let logged = (0..24).filter(|pcr| log.events_of(*pcr) > 0 && !ours(*pcr));
+    let (quoted, others): (Vec<u8>, Vec<u8>) = logged.partition(|pcr| facts.pcrs.get(*pcr).is_some());
+    let (unlogged, replayed): (Vec<u8>, Vec<u8>) =
+        quoted.into_iter().partition(|pcr| policy.allows_unlogged(*pcr));
+    let divergence = replayed
+        .iter()
+        .find_map(|pcr| log.divergence(*pcr, &facts.pcrs.get(*pcr)?));
+    if let Some(divergence) = divergence {
+        report.fail(
+            step::REPLAY,
+            "a log that leads to every quoted register",
+            divergence,
+        );
+        return;
+    }
+    let mut found = match replayed.as_slice() {
+        [] => "no events of quoted registers".to_owned(),
+        replayed => format!("leads to PCR {}", super::attest::ranges(replayed)),
+    };
+    for (pcrs, why) in [
+        (unlogged, "may differ, by the policy"),
+        (others, "not quoted: nothing is known of it"),
+    ] {
+        if !pcrs.is_empty() {
+            found += &format!("; PCR {} {why}", super::attest::ranges(&pcrs));
+        }
+    }
+    report.pass(step::REPLAY, found);
+}
+
+fn check_unexplained(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, report: &mut Report) {
+    let Some(log) = log else {
+        report.skip(
+            step::UNEXPLAINED,
+            "no event log: registers are known by their values alone",
+        );
+        return;
+    };
+    let fixed = |pcr: u8| policy.pcrs.keys().any(|fixed| fixed.0 == pcr);
+    let unexplained = facts.pcrs.iter().find(|(pcr, value)| {
+        STATIC_PCRS.contains(pcr)
+            && log.events_of(*pcr) == 0
+            && log.divergence(*pcr, value).is_some()
+            && !fixed(*pcr)
+            && !policy.allows_unlogged(*pcr)
+    });
+    match unexplained {
+        None => report.pass(step::UNEXPLAINED, "nothing"),
+        Some((pcr, value)) => report.fail(
+            step::UNEXPLAINED,
+            format!("no event in PCR {pcr}, as the log has none"),
+            format!("PCR {pcr} holds {value}"),
+        ),
+    }
+}
+
+fn check_values(facts: &Facts, policy: &Policy, report: &mut Report) {
+    if policy.pcrs.is_empty() {
+        report.skip(step::VALUES, "no reference value");
+        return;
+    }
+    let differs = policy.pcrs.iter().find_map(|(pcr, accepted)| {
+        let found = facts.pcrs.get(pcr.0)?;
+        (!accepted.values().contains(&found)).then_some((pcr.0, accepted, found))
+    });
+    match differs {
+        None => {
+            let pcrs: Vec<u8> = policy.pcrs.keys().map(|pcr| pcr.0).collect();
+            report.pass(step::VALUES, format!("PCR {}", super::attest::ranges(&pcrs)));
+        }
+        Some((pcr, accepted, found)) => {
+            let accepted: Vec<String> = accepted
+                .values()
+                .iter()
+                .take(4)
+                .map(ToString::to_string)
+                .collect();
+            report.fail(
+                step::VALUES,
+                format!("PCR {pcr}: {}", accepted.join(" or ")),
+                format!("PCR {pcr}: {found}"),
+            );
+        }
+    }
+}
