@@ -146,6 +146,46 @@ fn digests_cover_what_is_known_to_be_measured() {
     }
 }
 
+/// Command lines that GRUB and TD-shim measured, and what a guest measured into RTMR3.
+#[test]
+#[ignore = "needs STRONGROOM_VECTORS"]
+fn texts_are_those_that_were_measured() {
+    for (name, number, label, text) in [
+        (
+            "trustee-CCEL_AAEL_alibabacloud",
+            28,
+            "grub_cmd",
+            "search --no-floppy --set prefix",
+        ),
+        (
+            "trustee-CCEL_AAEL_alibabacloud",
+            81,
+            "kernel_cmdline",
+            "(hd0,gpt3)/boot/vmlinuz-5.10",
+        ),
+        (
+            "trustee-CCEL_AAEL_alibabacloud",
+            87,
+            "tag 0x4141454c",
+            "coco.com some-operation {",
+        ),
+        ("trustee-CCEL_data_grub_gke", 25, "section", ".cmdline"),
+        (
+            "trustee-CCEL_data",
+            5,
+            "td_payload_info",
+            "root=/dev/vda1 console=hvc0 rw",
+        ),
+    ] {
+        let bytes = read(name, "ccel.bin");
+        let log = EventLog::parse(&bytes).expect(name);
+        let content = Content::of(&log.events()[number - 1], Algorithm::Sha384);
+        assert!(content.trusted(), "{name} event {number}: {content}");
+        assert_eq!(content.label.as_deref(), Some(label), "{name} event {number}");
+        assert!(content.text.starts_with(text), "{name} event {number}: {content}");
+    }
+}
+
 const READINGS: [(&str, usize, usize, usize); 11] = [
     ("attestation-rs-ccel-live", 12, 0, 8),
     ("attestation-rs-ccel-live2", 12, 0, 8),
