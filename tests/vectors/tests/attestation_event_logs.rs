@@ -153,7 +153,7 @@ fn texts_are_those_that_were_measured() {
     for (name, number, label, text) in [
         (
             "trustee-CCEL_AAEL_alibabacloud",
-            28,
+            29,
             "grub_cmd",
             "search --no-floppy --set prefix",
         ),
