@@ -80,6 +80,7 @@ mod tests {
             name: format!("strongroom-{name}"),
             version: "0.1.0".to_owned(),
             license: None,
+            manifest_path: Default::default(),
             source: None,
             dependencies: vec![Dependency {
                 name: uses.to_owned(),

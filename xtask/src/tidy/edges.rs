@@ -109,6 +109,7 @@ mod tests {
             name: format!("strongroom-{name}"),
             version: "0.1.0".to_owned(),
             license: None,
+            manifest_path: Default::default(),
             source: None,
             dependencies: uses.iter().map(dependency).collect(),
             targets: Vec::new(),

@@ -1,5 +1,6 @@
 //! What is linked may be shipped: every package of the lock file is under a licence of the list in `deny.toml`, in the
-//! sense of its SPDX expression. The list stands there once, for cargo-deny and for this rule.
+//! sense of its SPDX expression, or has an exception there by its name. The list stands there once, for cargo-deny and for
+//! this rule.
 
 use super::{Finding, tree::Tree};
 use crate::metadata::Metadata;
@@ -17,13 +18,22 @@ pub(super) fn check(metadata: &Metadata, tree: &Tree) -> Vec<Finding> {
             "holds no list of licences (`[licenses]`, `allow = [ … ]`)",
         )];
     }
+    let exceptions = tree
+        .file(LIST)
+        .map(|file| exceptions(&file.text))
+        .unwrap_or_default();
+    let excepted = |name: &str, text: &str| {
+        exceptions
+            .iter()
+            .any(|(of, licences)| of == name && permits(text, licences))
+    };
     let packages = metadata.packages.iter();
     let packages = packages.map(|package| (&package.name, &package.version, package.license.as_deref()));
     packages
         .filter_map(|(name, version, licence)| {
             let problem = match licence {
                 None => "names no licence".to_owned(),
-                Some(text) if permits(text, &allowed) => return None,
+                Some(text) if permits(text, &allowed) || excepted(name, text) => return None,
                 Some(text) => format!("its licence {text:?} is not on the list in {LIST}"),
             };
             Some(Finding::new(format!("{name} {version}"), problem))
@@ -47,6 +57,28 @@ fn allowed(toml: &str) -> Vec<String> {
         if inside {
             list.extend(line.split('"').skip(1).step_by(2).map(str::to_owned));
             inside = !line.ends_with(']');
+        }
+    }
+    list
+}
+
+/// The lines `{ crate = "…", allow = ["…"] }` of `exceptions = [ … ]` in the section `[licenses]`: a name and licences.
+fn exceptions(toml: &str) -> Vec<(String, Vec<String>)> {
+    let mut section = "";
+    let mut list = Vec::new();
+    for line in toml.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let exception = line
+            .strip_prefix("{ crate = ")
+            .filter(|_| section == "[licenses]");
+        let texts = exception.map(|line| line.split('}').next().unwrap_or(line));
+        let mut texts = texts
+            .into_iter()
+            .flat_map(|line| line.split('"').skip(1).step_by(2));
+        if let Some(name) = texts.next() {
+            list.push((name.to_owned(), texts.map(str::to_owned).collect()));
         }
     }
     list
@@ -134,6 +166,13 @@ mod tests {
         );
         assert_eq!(allowed("[licenses]\nallow = [\"MIT\"]\n"), ["MIT"]);
         assert!(allowed("[bans]\nallow = [\"MIT\"]\n").is_empty());
+    }
+
+    #[test]
+    fn an_exception_is_for_one_package() {
+        let toml = "[licenses]\nallow = [\"MIT\"]\nexceptions = [\n  { crate = \"x\", allow = [\"MPL-2.0\"] }, # \"why\"\n]\n[bans]\n{ crate = \"y\", allow = [\"Z\"] }\n";
+        assert_eq!(exceptions(toml), [("x".to_owned(), vec!["MPL-2.0".to_owned()])]);
+        assert_eq!(allowed(toml), ["MIT"]);
     }
 
     #[test]
