@@ -8,6 +8,7 @@ use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::x509::Certificate;
 use strongroom_crypto::x509::crl::Crl;
 
+use crate::cache::SignatureCache;
 use crate::platform::Platform;
 
 /// What vendors sign: certificate chains, revocation lists, TCB information. Evidence never names a place to fetch them
@@ -18,6 +19,7 @@ pub struct Endorsements {
     certificates: Vec<Certificate>,
     crls: Vec<Arc<[u8]>>,
     evaluation_floors: BTreeMap<String, u32>,
+    signatures: SignatureCache,
 }
 
 /// Bytes are no endorsement of any platform.
@@ -114,6 +116,11 @@ impl Endorsements {
     /// Revocation lists, DER.
     pub fn crls(&self) -> impl Iterator<Item = &[u8]> {
         self.crls.iter().map(AsRef::as_ref)
+    }
+
+    /// Signatures over certificates and lists that were found right with these endorsements.
+    pub(crate) const fn signatures(&self) -> &SignatureCache {
+        &self.signatures
     }
 
     fn add_pem(&mut self, text: &str) -> Result<(), NotAnEndorsement> {

@@ -221,11 +221,20 @@ pub(crate) fn check_policies(fields: &Fields) -> Result<(), PolicyError> {
             other: *other,
         });
     }
-    let unusable = |what| PolicyError::Platform { platform, what };
-    fields
-        .tpm
-        .as_ref()
-        .map_or(Ok(()), |policy| policy.check().map_err(unusable))
+    check_platform_policy(fields)
+}
+
+/// What a platform's policy says must make sense.
+fn check_platform_policy(fields: &Fields) -> Result<(), PolicyError> {
+    let checked = match fields.platform {
+        Platform::Snp => fields.snp.as_ref().map_or(Ok(()), snp::Policy::validate),
+        Platform::Tpm => fields.tpm.as_ref().map_or(Ok(()), tpm::Policy::check),
+        _ => Ok(()),
+    };
+    checked.map_err(|what| PolicyError::Platform {
+        platform: fields.platform,
+        what,
+    })
 }
 
 /// Whether the values know TPM attestation keys themselves.

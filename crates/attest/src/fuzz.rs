@@ -1,6 +1,8 @@
 //! Targets for fuzzing: each takes any bytes, and must neither panic nor allocate beyond their size. A stable test
 //! drives them with seeded mutations of good input; `.ci/run` drives them with cargo-fuzz.
 
+use crate::event_log::ima::{IMA_PCR, ImaLog};
+use crate::event_log::{Algorithm, Bank, Content, EventLog, LogWriter, Replay, runtime, separators};
 use crate::evidence::Evidence;
 use crate::reference::{ClientPolicy, CoordinatorExpectation};
 
@@ -20,4 +22,40 @@ pub fn parse_policy(bytes: &[u8]) {
         );
     }
     let _ = CoordinatorExpectation::parse(bytes);
+}
+
+/// Reads an event log and everything that follows from it; appending begins where it ends.
+pub fn parse_tcg_log(bytes: &[u8]) {
+    let Ok(log) = EventLog::parse(bytes) else {
+        return;
+    };
+    for bank in [Bank::TPM_SHA256, Bank::TPM_SHA384, Bank::TDX] {
+        for event in log.events() {
+            let content = Content::of(event, bank.algorithm);
+            assert_eq!(content.measured.is_some(), content.digest_matches_event());
+            let _ = content.to_string();
+        }
+        if let Ok(replay) = Replay::of(&log, bank) {
+            let zeros = (0..bank.layout.registers()).map(|register| (register, &[0; 48][..]));
+            let _ = replay.first_divergence(zeros);
+        }
+        let _ = separators::check(&log, bank);
+    }
+    let _ = runtime::read(&log, runtime::WORKLOAD_PCR);
+    let resumed = LogWriter::resume(bytes).map(LogWriter::finish);
+    assert_eq!(
+        resumed.as_deref(),
+        Ok(&bytes[..log.length()]),
+        "only padding is dropped"
+    );
+}
+
+/// Reads a list of measured files and looks at every entry.
+pub fn parse_ima_log(bytes: &[u8]) {
+    if let Ok(log) = ImaLog::parse(bytes) {
+        for entry in log.entries() {
+            let _ = (entry.path(), entry.file_hash());
+        }
+        let _ = log.confirm(IMA_PCR, Algorithm::Sha256, &[1; 32]);
+    }
 }

@@ -34,6 +34,7 @@
 //! ```
 
 pub mod binding;
+mod cache;
 pub mod claims;
 pub mod code;
 pub mod endorsements;

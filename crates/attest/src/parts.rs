@@ -127,6 +127,11 @@ impl Parts {
             .map(|(_, part)| part.as_slice())
     }
 
+    /// What there is, in order.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Tag> {
+        self.0.iter().map(|(tag, _)| *tag)
+    }
+
     /// What the hardware signed.
     #[must_use]
     pub fn signed(&self) -> &[u8] {

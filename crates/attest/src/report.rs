@@ -153,6 +153,13 @@ impl Report {
             .find(|check| matches!(check.outcome, Outcome::Failed { .. }))
     }
 
+    pub(crate) fn has_failed(&self, step: Step) -> bool {
+        let failed = |check: &Check| matches!(check.outcome, Outcome::Failed { .. });
+        self.checks
+            .iter()
+            .any(|check| check.id == step.id && failed(check))
+    }
+
     pub(crate) fn passed_count(&self) -> usize {
         self.checks
             .iter()

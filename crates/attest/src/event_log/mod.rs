@@ -22,6 +22,7 @@ mod algorithm;
 pub mod content;
 mod event_type;
 pub mod ima;
+pub mod policy;
 mod reader;
 pub mod replay;
 pub mod runtime;

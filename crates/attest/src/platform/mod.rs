@@ -62,8 +62,8 @@ impl Platform {
     pub const fn is_built_in(self) -> bool {
         match self {
             Self::Software => cfg!(feature = "simulation"),
-            Self::Tpm => true,
-            Self::Sgx | Self::Tdx | Self::Snp => false,
+            Self::Snp | Self::Tpm => true,
+            Self::Sgx | Self::Tdx => false,
         }
     }
 
@@ -113,6 +113,8 @@ impl Platform {
 pub enum Facts {
     /// Nothing more than every platform says.
     None,
+    /// About an SEV-SNP guest.
+    Snp(Box<snp::Facts>),
     /// Of a TPM.
     Tpm(Box<tpm::Facts>),
 }
@@ -124,9 +126,11 @@ impl Facts {
 
     /// The checks of step 9 that only this platform has, and its TCB.
     pub(crate) fn appraise(&self, expected: &Fields, now: UnixTime, report: &mut Report) {
-        let _ = now;
         match self {
             Self::None => {}
+            Self::Snp(facts) => {
+                facts.appraise(&expected.snp.clone().unwrap_or_default(), now, report);
+            }
             Self::Tpm(facts) => facts.appraise(expected, report),
         }
     }
@@ -134,13 +138,20 @@ impl Facts {
 
 /// The checks that hardware has of its own.
 pub(crate) fn steps() -> impl Iterator<Item = &'static Step> {
-    tpm::step::STEPS.iter()
+    snp::STEPS.iter().chain(tpm::step::STEPS)
 }
 
 /// The platform whose evidence begins like these bytes; with `expected`, only if they can be its evidence.
 pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Platform> {
-    let can_be = |platform| expected.is_none_or(|expected| expected == platform);
-    (can_be(Platform::Tpm) && tpm::native::is_native(bytes)).then_some(Platform::Tpm)
+    let may_be = |platform| expected.is_none_or(|expected| expected == platform);
+    let is_expected = expected.is_some();
+    if may_be(Platform::Tpm) && tpm::native::is_native(bytes) {
+        return Some(Platform::Tpm);
+    }
+    if may_be(Platform::Snp) && snp::recognise(is_expected, bytes) {
+        return Some(Platform::Snp);
+    }
+    None
 }
 
 /// Evidence as the platform's tools write it, and the event log beside it.
@@ -151,6 +162,7 @@ pub(crate) fn read_native(
 ) -> Result<Parts, ParseError> {
     let malformed = |what| ParseError::Body { platform, what };
     match platform {
+        Platform::Snp => snp::read_native(bytes, event_log),
         Platform::Tpm => tpm::native::read(bytes, event_log).map_err(malformed),
         other => Err(ParseError::NotBuiltIn(other)),
     }
@@ -161,6 +173,7 @@ pub(crate) fn parse(platform: Platform, body: &[u8]) -> Result<Arc<dyn PlatformE
     match platform {
         #[cfg(feature = "simulation")]
         Platform::Software => Ok(Arc::new(software::SoftwareEvidence::parse(body)?)),
+        Platform::Snp => Ok(Arc::new(snp::SnpEvidence::parse(body)?)),
         Platform::Tpm => Ok(Arc::new(tpm::TpmEvidence::parse(body)?)),
         other => Err(ParseError::NotBuiltIn(other)),
     }

@@ -21,15 +21,25 @@ pub(super) fn ipl(data: &[u8], measured: Measured<'_>) -> Option<Content> {
         .or_else(|| section_name(data, measured))
 }
 
-fn grub(data: &[u8], measured: Measured<'_>) -> Option<Content> {
-    let (rest, label) = GRUB_PREFIXES
+pub(super) fn claimed_ipl(data: &[u8]) -> Option<Content> {
+    let (rest, label) = split_grub(data)?;
+    Some(Content::opaque(text::claimed(rest)).labelled(label))
+}
+
+fn split_grub(data: &[u8]) -> Option<(&[u8], &'static str)> {
+    GRUB_PREFIXES
         .into_iter()
-        .find_map(|(prefix, label)| Some((data.strip_prefix(prefix)?, label)))?;
+        .find_map(|(prefix, label)| Some((data.strip_prefix(prefix)?, label)))
+}
+
+fn grub(data: &[u8], measured: Measured<'_>) -> Option<Content> {
+    let (rest, label) = split_grub(data)?;
     let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
     let with_nul = rest.get(..=end).unwrap_or(rest);
-    let string = &rest[..end];
-    let is_measured = measured.is(string) || measured.is(with_nul);
-    is_measured.then(|| Content::of_bytes(string).labelled(label))
+    let proven = measured
+        .prove(&rest[..end])
+        .or_else(|| measured.prove(with_nul))?;
+    Some(Content::of_bytes(proven).labelled(label))
 }
 
 /// Some versions log the string with one byte of its two-byte NUL.
@@ -39,13 +49,13 @@ fn wide_string(data: &[u8], measured: Measured<'_>) -> Option<Content> {
         _ => [data, &[0]].concat(),
     };
     let text = text::utf16(&whole)?;
-    measured.is(&whole).then(|| Content::exact(text))
+    Some(Content::exact(measured.prove(&whole)?, text))
 }
 
 fn section_name(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     let name = text::utf16(data)?;
-    let is_measured = measured.is(&[name.as_bytes(), &[0]].concat());
-    is_measured.then(|| Content::exact(name).labelled("section"))
+    let ascii = [name.as_bytes(), &[0]].concat();
+    Some(Content::exact(measured.prove(&ascii)?, name).labelled("section"))
 }
 
 /// TCG_PCClientTaggedEvent: a number, a length, and as many bytes.
@@ -70,8 +80,12 @@ impl<'a> Tagged<'a> {
 /// The content alone is measured, or all of the event.
 pub(super) fn tagged(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     let tagged = Tagged::parse(data)?;
-    let is_measured = measured.is(tagged.content) || measured.is(data);
-    is_measured.then(|| Content::of_bytes(tagged.content).labelled(tagged.label()))
+    let proven = measured.prove(tagged.content).or_else(|| measured.prove(data))?;
+    let content = match text::decode(tagged.content) {
+        Some(text) => Content::exact(proven, text),
+        None => Content::summary(proven, text::sum_up(tagged.content)),
+    };
+    Some(content.labelled(tagged.label()))
 }
 
 /// Linux and systemd put a description there, and measure command line, initrd and the like.
@@ -87,14 +101,18 @@ pub(super) fn td_shim(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     let mut reader = Reader::new(data);
     let name = reader.take(NAME_BYTES)?;
     let info = reader.sized()?;
-    if !reader.rest().is_empty() || !measured.is(info) {
+    if !reader.rest().is_empty() {
         return None;
     }
+    let proven = measured.prove(info)?;
     let end = info
         .iter()
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last + 1);
-    let content = Content::of_bytes(&info[..end]);
+    let content = match text::utf8(&info[..end]) {
+        Some(text) => Content::exact(proven, text),
+        None => Content::summary(proven, text::sum_up(info)),
+    };
     let name_end = name.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES);
     Some(match text::utf8(&name[..name_end]) {
         Some(name) => content.labelled(name),

@@ -42,17 +42,18 @@ impl<'a> Variable<'a> {
 /// The whole variable is measured.
 pub(super) fn variable(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     let variable = Variable::parse(data)?;
+    let proven = measured.prove(data)?;
     let text = format!("{} = {}", variable.full_name(), text::value(variable.value));
-    measured.is(data).then(|| Content::exact(text))
+    Some(Content::exact(proven, text))
 }
 
 /// The variable's value is measured, its name is a label; firmware that measures all of it exists.
 pub(super) fn variable_value(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     let found = Variable::parse(data)?;
-    if measured.is(found.value) {
-        return Some(Content::exact(text::value(found.value)).labelled(label(&found)));
+    match measured.prove(found.value) {
+        Some(proven) => Some(Content::exact(proven, text::value(found.value)).labelled(label(&found))),
+        None => variable(data, measured),
     }
-    variable(data, measured)
 }
 
 pub(super) fn claimed_variable(data: &[u8]) -> Option<Content> {
@@ -71,12 +72,13 @@ fn label(variable: &Variable<'_>) -> String {
 pub(super) fn partition_table(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     const HEADER_BYTES: usize = 92;
     const DISK_AT: usize = 56;
+    let proven = measured.prove(data)?;
     let mut reader = Reader::new(data);
     let header = reader.take(HEADER_BYTES)?;
     let (disk, _) = header.get(DISK_AT..)?.split_first_chunk()?;
     let partitions = reader.u64()?;
     let text = format!("disk {}, {partitions} partitions", text::guid(*disk));
-    measured.is(data).then(|| Content::summary(text))
+    Some(Content::summary(proven, text))
 }
 
 /// UEFI_IMAGE_LOAD_EVENT: where an image lay, and the path that it was loaded from. Its file names are shown.

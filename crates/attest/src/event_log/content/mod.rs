@@ -37,6 +37,8 @@ pub struct Content {
     pub text: String,
     /// How much of the text is proven.
     pub reading: Reading,
+    /// The bytes that the digest is of, where the log has them.
+    pub measured: Option<Vec<u8>>,
 }
 
 /// How much of an event's text is proven by its digest.
@@ -72,25 +74,28 @@ impl Content {
         matches!(self.reading, Reading::Exact | Reading::Summary)
     }
 
-    fn exact(text: String) -> Self {
+    fn exact(proven: Proven<'_>, text: String) -> Self {
         Self {
             label: None,
             text,
             reading: Reading::Exact,
+            measured: Some(proven.0.to_vec()),
         }
     }
 
-    fn summary(text: String) -> Self {
+    fn summary(proven: Proven<'_>, text: String) -> Self {
         Self {
             reading: Reading::Summary,
-            ..Self::exact(text)
+            ..Self::exact(proven, text)
         }
     }
 
     fn opaque(text: String) -> Self {
         Self {
+            label: None,
+            text,
             reading: Reading::Opaque,
-            ..Self::exact(text)
+            measured: None,
         }
     }
 
@@ -102,10 +107,10 @@ impl Content {
     }
 
     /// Bytes that were measured, as text where they are one.
-    fn of_bytes(bytes: &[u8]) -> Self {
-        match text::decode(bytes) {
-            Some(text) => Self::exact(text),
-            None => Self::summary(text::sum_up(bytes)),
+    fn of_bytes(proven: Proven<'_>) -> Self {
+        match text::decode(proven.0) {
+            Some(text) => Self::exact(proven, text),
+            None => Self::summary(proven, text::sum_up(proven.0)),
         }
     }
 }
@@ -127,11 +132,14 @@ struct Measured<'a> {
     digest: &'a [u8],
 }
 
+/// Bytes that were measured. [`Measured::prove`] is the only way to get them.
+#[derive(Clone, Copy)]
+struct Proven<'b>(&'b [u8]);
+
 impl Measured<'_> {
-    fn is(self, bytes: &[u8]) -> bool {
-        self.algorithm
-            .digest(bytes)
-            .is_some_and(|digest| digest.as_bytes() == self.digest)
+    fn prove<'b>(self, bytes: &'b [u8]) -> Option<Proven<'b>> {
+        let digest = self.algorithm.digest(bytes)?;
+        (digest.as_bytes() == self.digest).then_some(Proven(bytes))
     }
 }
 
@@ -147,12 +155,13 @@ fn proven(event_type: EventType, data: &[u8], measured: Measured<'_>) -> Option<
         EventType::EVENT_TAG => boot_loader::tagged(data, measured),
         EventType::PLATFORM_CONFIG_FLAGS => boot_loader::td_shim(data, measured),
         EventType::DSTACK_RUNTIME => dstack(data, measured),
-        runtime::EVENT_TYPE => runtime::text(data)
-            .filter(|_| measured.is(data))
-            .map(Content::exact),
+        runtime::EVENT_TYPE => {
+            let text = runtime::text(data).zip(measured.prove(data));
+            text.map(|(text, proven)| Content::exact(proven, text))
+        }
         _ => None,
     };
-    particular.or_else(|| measured.is(data).then(|| Content::of_bytes(data)))
+    particular.or_else(|| measured.prove(data).map(Content::of_bytes))
 }
 
 /// What an event says about something that the log lacks.
@@ -169,6 +178,7 @@ fn claimed(event_type: EventType, data: &[u8]) -> Content {
         | EventType::EFI_PLATFORM_FIRMWARE_BLOB2
         | EventType::EFI_HANDOFF_TABLES2
         | EventType::POST_CODE2 => efi::described(data),
+        EventType::IPL => boot_loader::claimed_ipl(data),
         EventType::EVENT_TAG => boot_loader::claimed_tagged(data),
         _ => None,
     };
@@ -180,13 +190,13 @@ pub(super) const SEPARATORS: [[u8; 4]; 2] = [[0; 4], [0xff; 4]];
 pub(super) const SEPARATOR_OF_ERROR: [u8; 4] = [1, 0, 0, 0];
 
 fn separator(measured: Measured<'_>) -> Option<Content> {
-    let value = SEPARATORS
-        .into_iter()
-        .find(|value| measured.is(value))
-        .map(hex::encode);
-    value
-        .or_else(|| measured.is(&SEPARATOR_OF_ERROR).then(|| "error".to_owned()))
-        .map(Content::exact)
+    if let Some(error) = measured.prove(&SEPARATOR_OF_ERROR) {
+        return Some(Content::exact(error, "error".to_owned()));
+    }
+    SEPARATORS.iter().find_map(|value| {
+        let proven = measured.prove(value)?;
+        Some(Content::exact(proven, hex::encode(value)))
+    })
 }
 
 /// The first form of dstack's runtime events: type, name and payload with colons between, where the event's data is
@@ -195,5 +205,9 @@ fn dstack(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     let mut bytes = EventType::DSTACK_RUNTIME.0.to_le_bytes().to_vec();
     bytes.push(b':');
     bytes.extend_from_slice(data);
-    measured.is(&bytes).then(|| Content::of_bytes(data))
+    let proven = measured.prove(&bytes)?;
+    Some(match text::decode(data) {
+        Some(text) => Content::exact(proven, text),
+        None => Content::summary(proven, text::sum_up(data)),
+    })
 }
