@@ -4,6 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use strongroom_attest::{ParseError, Platform};
+use strongroom_crypto::digest::Digest32;
+
+use crate::tpm::TpmError;
 
 /// A platform is not there, or does not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +63,76 @@ pub enum AttesterError {
     /// The platform refuses.
     #[error("the platform refuses: {0}")]
     Refused(String),
+    /// A command to a TPM came to nothing.
+    #[error(transparent)]
+    Tpm(#[from] TpmError),
+    /// The platform has another workload measured.
+    #[error(
+        "this launcher measured workload {measured} before; it cannot vouch for workload {asked} as well"
+    )]
+    OtherWorkload {
+        /// Digest of the workload that was measured.
+        measured: Digest32,
+        /// Digest of the one that evidence is asked for.
+        asked: Digest32,
+    },
+    /// Something else than this program was measured.
+    #[error(transparent)]
+    OtherMeasurements(#[from] Box<OtherMeasurements>),
+    /// The platform does not do this.
+    #[error("platform {platform} does not give {what}: {why}")]
+    Unsupported {
+        /// The platform.
+        platform: Platform,
+        /// What was asked for.
+        what: &'static str,
+        /// Why it is not to be had.
+        why: &'static str,
+    },
+    /// A file of the system.
+    #[error("{path} cannot be used")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The firmware's event log cannot be read.
+    #[error("the event log {path} cannot be read: {what}")]
+    EventLog {
+        /// The log.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// The platform gave evidence that cannot be read.
     #[error("the platform gave evidence that cannot be read")]
     Evidence(#[from] ParseError),
     /// The platform gave evidence for other report data.
     #[error("the platform gave evidence for another session")]
     OtherReportData,
+}
+
+/// A register holds something else than this program, and its workload, would leave there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{register} holds {found}; program {program} with {} would leave {expected} there. Since the machine started, \
+     something else was measured: another build of the program, another workload, or somebody else's. Only a restart \
+     of the machine clears it",
+    workload.map_or("no workload".to_owned(), |workload| format!("workload {workload}"))
+)]
+pub struct OtherMeasurements {
+    /// The register's name.
+    pub register: &'static str,
+    /// What it holds, in hexadecimal.
+    pub found: String,
+    /// What it would hold, in hexadecimal.
+    pub expected: String,
+    /// Digest of this program.
+    pub program: Digest32,
+    /// Digest of the workload's description.
+    pub workload: Option<Digest32>,
 }
 
 impl AttesterError {
@@ -76,9 +143,18 @@ impl AttesterError {
             Self::NoPlatform { .. } => "attester.no_platform",
             Self::NotBuiltIn { .. } => "attester.not_built_in",
             Self::NoSocket | Self::UnknownChoice(_) => "attester.choice",
-            Self::Unreachable { .. } | Self::Timeout { .. } => "attester.unreachable",
-            Self::Protocol { .. } | Self::Evidence(_) | Self::OtherReportData => "attester.protocol",
-            Self::Refused(_) => "attester.refused",
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tpm(TpmError::Io(_)) => {
+                "attester.unreachable"
+            }
+            Self::Protocol { .. }
+            | Self::Evidence(_)
+            | Self::EventLog { .. }
+            | Self::OtherReportData
+            | Self::Tpm(TpmError::Malformed { .. }) => "attester.protocol",
+            Self::OtherWorkload { .. } | Self::OtherMeasurements(_) => "attester.measurements",
+            Self::Unsupported { .. } => "attester.unsupported",
+            Self::File { .. } => "attester.file",
+            Self::Refused(_) | Self::Tpm(TpmError::Refused { .. }) => "attester.refused",
         }
     }
 }

@@ -7,10 +7,11 @@ pub mod contract;
 mod detect;
 mod enrolment;
 mod error;
+mod files;
 pub mod platform;
 pub mod tpm;
 
 pub use attester::{Attester, CounterName, NotACounterName, SealPolicy, Workload};
 pub use detect::{LOOKED_FOR, TeeChoice, detect};
 pub use enrolment::{Enrolment, EnrolmentRequest};
-pub use error::AttesterError;
+pub use error::{AttesterError, OtherMeasurements};

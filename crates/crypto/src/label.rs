@@ -45,8 +45,10 @@ pub const SOFTWARE_EVIDENCE: Label = Label("strongroom/v1/software/evidence");
 /// Sealing key of the software platform.
 pub const SOFTWARE_SEAL: Label = Label("strongroom/v1/software/seal");
 
-// TPMs.
+// Sealing keys and names of hardware platforms.
 
+/// Sealing key of an enclave.
+pub const SGX_SEAL: Label = Label("strongroom/v1/sgx/seal");
 /// What makes our attestation key another key than anybody else's of the same form.
 pub const TPM_ATTESTATION_KEY: Label = Label("strongroom/v1/tpm/attestation-key");
 /// Sealing key of a TPM.

@@ -116,10 +116,7 @@ impl Attester for SoftwareAttester {
             .decode(envelope)
             .map_err(|_| self.protocol("its evidence is not base64"))?;
         let evidence = Evidence::parse(&envelope)?;
-        if evidence.report_data() != report_data {
-            return Err(AttesterError::OtherReportData);
-        }
-        Ok(evidence)
+        super::of_this_session(evidence, report_data)
     }
 
     async fn seal_key(&self, policy: SealPolicy) -> Result<SealKey, AttesterError> {

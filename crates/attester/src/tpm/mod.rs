@@ -24,6 +24,7 @@ pub use command::Tpm;
 pub use error::{Code, TpmError};
 pub use nv::{NvIndex, NvPublic};
 pub use object::Object;
+pub use pcr::digest as pcr_digest;
 pub use pcr::{PcrSelection, Pcrs, Quote};
 pub use session::{PolicySession, pcr_policy};
 pub use transport::Transport;

@@ -12,10 +12,16 @@ use super::{Handle, Tpm, algorithm};
 pub struct PcrSelection([u8; 3]);
 
 impl PcrSelection {
+    /// No register.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self([0; 3])
+    }
+
     /// Registers `0..=last`, up to 23.
     #[must_use]
     pub const fn up_to(last: u32) -> Self {
-        let mut selection = Self([0; 3]);
+        let mut selection = Self::none();
         let mut index = 0;
         while index <= last {
             selection = selection.and(index);
@@ -64,7 +70,7 @@ pub type Pcrs = Vec<(u32, Digest32)>;
 
 /// SHA-256 over the values: what a quote or a policy says of them.
 #[must_use]
-pub(super) fn digest(pcrs: &[(u32, Digest32)]) -> Digest32 {
+pub fn digest(pcrs: &[(u32, Digest32)]) -> Digest32 {
     let mut hash = Sha256::new();
     for (_, value) in pcrs {
         hash.update(value.as_bytes());
@@ -126,7 +132,7 @@ impl Tpm {
         let mut pcrs = Pcrs::new();
         let mut moment = None;
         let mut missing = selection;
-        while missing != NONE {
+        while missing != PcrSelection::none() {
             let parameters = missing.write(Writer::new());
             let response = self.run(&Command::new(PCR_READ).parameters(parameters))?;
             let (counter, told) = response.read(read_pcrs)?;
@@ -202,7 +208,6 @@ fn read_pcrs(reader: &mut Reader<'_>) -> Result<(u32, Pcrs), Malformed> {
     }
 }
 
-const NONE: PcrSelection = PcrSelection([0; 3]);
 const QUOTE: Name = Name(0x158, "TPM2_Quote");
 const PCR_READ: Name = Name(0x17E, "TPM2_PCR_Read");
 const PCR_EXTEND: Name = Name(0x182, "TPM2_PCR_Extend");
@@ -244,7 +249,7 @@ mod tests {
             .iter()
             .map(|(command, told)| (*command, told.as_str()))
             .collect();
-        let selection = NONE.and(7).and(13);
+        let selection = PcrSelection::none().and(7).and(13);
         Tpm::over(Box::new(Recorded::new(&exchanges))).pcr_read(selection)
     }
 

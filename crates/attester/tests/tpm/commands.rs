@@ -1,10 +1,8 @@
 //! The command layer against a real software TPM.
 
-mod swtpm;
-
+use crate::swtpm::Swtpm;
 use strongroom_attester::tpm::{self, Code, Handle, NvPublic, PcrSelection, Reader, TpmError, template};
 use strongroom_crypto::digest::{Digest32, sha256};
-use swtpm::Swtpm;
 
 const TRANSIENT: Handle = Handle(0x8000_0000);
 const SESSIONS: Handle = Handle(0x0200_0000);

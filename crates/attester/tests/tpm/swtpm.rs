@@ -17,14 +17,28 @@ pub(crate) struct Swtpm {
 impl Swtpm {
     /// Manufactures a TPM, endorsement certificates included, and starts it.
     pub(crate) fn start() -> Self {
+        Self::manufactured(&["--create-ek-cert"])
+    }
+
+    /// Manufactures a TPM without certificates, and starts it.
+    pub(crate) fn start_without_certificates() -> Self {
+        Self::manufactured(&[])
+    }
+
+    fn manufactured(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        manufacture(folder.path());
+        manufacture(folder.path(), options);
         let mut swtpm = Self {
             folder,
             process: None,
         };
         swtpm.switch_on();
         swtpm
+    }
+
+    /// The authority's certificate that signed the endorsement certificates, PEM.
+    pub(crate) fn issuer(&self) -> String {
+        fs::read_to_string(self.folder().join("ca/issuercert.pem")).expect("made with the certificates")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -92,7 +106,7 @@ fn state(folder: &Path) -> PathBuf {
     folder.join("state")
 }
 
-fn manufacture(folder: &Path) {
+fn manufacture(folder: &Path, options: &[&str]) {
     let ca = folder.join("ca");
     let in_ca = |file: &str| ca.join(file).display().to_string();
     let write = |file: &str, text: String| {
@@ -101,7 +115,7 @@ fn manufacture(folder: &Path) {
         path.display().to_string()
     };
     fs::create_dir(state(folder)).expect("a folder");
-    let options = write(
+    let names = write(
         "localca.options",
         "--tpm-manufacturer IBM\n--tpm-model swtpm\n--tpm-version 2\n--platform-manufacturer Test\n\
          --platform-version 1\n--platform-model Test\n"
@@ -121,11 +135,12 @@ fn manufacture(folder: &Path) {
         "setup.conf",
         format!(
             "create_certs_tool = swtpm_localca\ncreate_certs_tool_config = {authority}\n\
-             create_certs_tool_options = {options}\nactive_pcr_banks = sha256\n"
+             create_certs_tool_options = {names}\nactive_pcr_banks = sha256\n"
         ),
     );
     let made = Command::new("swtpm_setup")
-        .args(["--tpm2", "--create-ek-cert", "--lock-nvram", "--config", &setup])
+        .args(["--tpm2", "--lock-nvram", "--config", &setup])
+        .args(options)
         .arg("--tpmstate")
         .arg(state(folder))
         .output()

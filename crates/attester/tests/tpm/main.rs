@@ -1,0 +1,5 @@
+//! TPMs, against a real software TPM.
+
+mod attester;
+mod commands;
+mod swtpm;
