@@ -181,6 +181,12 @@ fn variables_are_measured_whole_or_by_value() {
     assert_eq!(by_value.reading, Reading::Opaque);
     let cut = content(EventType::EFI_VARIABLE_DRIVER_CONFIG, b"x", &secure_boot[..20]);
     assert_eq!(cut.reading, Reading::Opaque);
+    let longer = content(
+        EventType::EFI_VARIABLE_BOOT,
+        &[1, 0, 2, 0],
+        &[&order[..], b"more"].concat(),
+    );
+    assert_eq!(longer.reading, Reading::Opaque);
 }
 
 #[test]

@@ -92,7 +92,15 @@ fn a_text_that_was_changed_in_the_log_fits_nothing() {
          its digest {})",
         sha256(b"init=/bin/sh")
     );
-    check(forged, &policy, Err(&found));
+    check(forged.clone(), &policy, Err(&found));
+
+    let part = json!({"allow_only": [{"register": 8, "label": "kernel_cmdline", "contains_text": "root="}]});
+    check(grub(log(), "kernel_cmdline", CMDLINE), &part, Ok(()));
+    let found = found.replace(
+        &format!("expected kernel_cmdline '{CMDLINE}'"),
+        "expected kernel_cmdline text with 'root='",
+    );
+    check(forged, &part, Err(&found));
 }
 
 #[test]
@@ -210,6 +218,12 @@ fn forbidden_texts_are_not_evaded_by_how_the_log_presents_them() {
         &whole,
         Err("event 1, PCR 8 EV_IPL: forbidden is 'quiet', found grub_cmd 'quiet'"),
     );
+    let opaque = log().event_measuring(8, EventType::IPL, b"quiet ", b"loud\0");
+    let expected = format!(
+        "event 1, PCR 8 EV_IPL: forbidden is 'quiet', found 'loud' (not covered by its digest {})",
+        sha256(b"quiet ")
+    );
+    check(opaque, &whole, Err(&expected));
     let old = log().event(9, EventType::IPL, b"old");
     let expected = format!(
         "event 1, PCR 9 EV_IPL: forbidden is digest {}, found 'old'",

@@ -287,6 +287,16 @@ fn the_boot_aggregate_ties_the_list_to_the_quoted_boot() {
     assert_eq!(of(&other), BootAggregate::Differs);
     assert_eq!(of(&quoted[..9]), BootAggregate::NotQuoted);
 
+    // A violation's hash says nothing, whatever it is.
+    let list = binary(0, "ima-ng", &ng(&boot_pcrs().concat(), "boot_aggregate"));
+    let violation = ImaLog::parse(&list).expect("a list");
+    let ones = extend([0; 32], [0xff; 32]);
+    let violation = violation
+        .confirm(IMA_PCR, Algorithm::Sha256, &ones)
+        .expect("it leads there");
+    let found = violation.boot_aggregate(|pcr| Some(quoted.get(pcr as usize)?.as_slice()));
+    assert_eq!(found, BootAggregate::Differs);
+
     let (_, rest) = text.split_once('\n').expect("lines");
     let log = ImaLog::parse(rest.as_bytes()).expect("a list");
     let value = extend([0; 32], sha256(&ng(b"init", "/usr/lib/systemd/systemd")).0);

@@ -145,7 +145,7 @@ pub(crate) fn steps() -> impl Iterator<Item = &'static Step> {
 pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Platform> {
     let may_be = |platform| expected.is_none_or(|expected| expected == platform);
     let is_expected = expected.is_some();
-    if may_be(Platform::Tpm) && tpm::native::is_native(bytes) {
+    if may_be(Platform::Tpm) && tpm::native::is_native(is_expected, bytes) {
         return Some(Platform::Tpm);
     }
     if may_be(Platform::Snp) && snp::recognise(is_expected, bytes) {

@@ -1,11 +1,13 @@
 //! Steps 9 and 10 for a TPM: counters, what the logs explain, and what may have booted.
 
+use strongroom_crypto::digest::Digest32;
+
 use super::facts::Facts;
 use super::log::{Log, WORKLOAD_PCR};
 use super::policy::Policy;
 use super::step;
-use crate::event_log::Bank;
-use crate::event_log::separators;
+use crate::event_log::ima::{IMA_PCR, ImaError, ImaLog, MeasuredFiles};
+use crate::event_log::{Algorithm, Bank, separators};
 use crate::report::Report;
 use crate::step::Step;
 
@@ -18,8 +20,12 @@ pub(super) fn appraise(facts: &Facts, policy: &Policy, report: &mut Report) {
     let log = facts.event_log.as_deref().map(Log::read).and_then(Result::ok);
     check_separators(log.as_ref(), report); // 9
     check_replay(facts, log.as_ref(), policy, report); // 9
-    check_unexplained(facts, log.as_ref(), policy, report); // 9
+    let list = facts.ima_log.as_deref().map(ImaLog::parse);
+    let files = check_files(facts, list.as_ref(), report); // 9
+    check_unexplained(facts, log.as_ref(), files.is_some(), policy, report); // 9
     check_values(facts, policy, report); // 10
+    check_events(facts, log.as_ref(), policy, report); // 10
+    check_allowed_files(files.as_ref(), policy, report); // 10
 }
 
 fn check_clock(facts: &Facts, policy: &Policy, report: &mut Report) {
@@ -51,7 +57,7 @@ fn check_quoted(facts: &Facts, policy: &Policy, report: &mut Report) {
     let missing = policy
         .registers()
         .into_iter()
-        .find(|pcr| facts.pcrs.get(*pcr).is_none());
+        .find(|register| quoted(facts, *register).is_none());
     if let Some(pcr) = missing {
         report.fail(
             step::SELECTION,
@@ -59,6 +65,10 @@ fn check_quoted(facts: &Facts, policy: &Policy, report: &mut Report) {
             format!("PCR {}", facts.quoted_ranges()),
         );
     }
+}
+
+fn quoted(facts: &Facts, register: u32) -> Option<Digest32> {
+    facts.pcrs.get(u8::try_from(register).ok()?)
 }
 
 fn check_separators(log: Option<&Log<'_>>, report: &mut Report) {
@@ -112,7 +122,47 @@ fn check_replay(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, report: &
     report.pass(step::REPLAY, found);
 }
 
-fn check_unexplained(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, report: &mut Report) {
+/// The files that the kernel measured, as far as PCR 10 vouches for them.
+fn check_files<'l>(
+    facts: &Facts,
+    list: Option<&'l Result<ImaLog<'_>, ImaError>>,
+    report: &mut Report,
+) -> Option<MeasuredFiles<'l>> {
+    let expected = format!("a list whose beginning leads to PCR {IMA_PCR}");
+    let confirmed = match (list, quoted(facts, IMA_PCR)) {
+        (None, _) => {
+            report.skip(step::IMA, "no list of measured files given");
+            return None;
+        }
+        (Some(_), None) => Err(format!("PCR {IMA_PCR} is not quoted")),
+        (Some(Err(error)), _) => Err(error.to_string()),
+        (Some(Ok(list)), Some(value)) => list
+            .confirm(IMA_PCR, Algorithm::Sha256, value.as_bytes())
+            .map_err(|error| error.to_string()),
+    };
+    match confirmed {
+        Ok(files) => {
+            let later = match files.unvouched() {
+                0 => String::new(),
+                count => format!("; {count} more are of later, and not looked at"),
+            };
+            report.pass(step::IMA, format!("{} entries{later}", files.entries().len()));
+            Some(files)
+        }
+        Err(why) => {
+            report.fail(step::IMA, expected, why);
+            None
+        }
+    }
+}
+
+fn check_unexplained(
+    facts: &Facts,
+    log: Option<&Log<'_>>,
+    has_files: bool,
+    policy: &Policy,
+    report: &mut Report,
+) {
     let Some(log) = log else {
         report.skip(
             step::UNEXPLAINED,
@@ -121,11 +171,13 @@ fn check_unexplained(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, repo
         return;
     };
     let fixed = |pcr: u8| policy.pcrs.keys().any(|fixed| fixed.0 == pcr);
+    let of_files = |pcr: u8| has_files && u32::from(pcr) == IMA_PCR;
     let unexplained = facts.pcrs.iter().find(|(pcr, value)| {
         STATIC_PCRS.contains(pcr)
             && log.events_of(*pcr) == 0
             && log.divergence(*pcr, value).is_some()
             && !fixed(*pcr)
+            && !of_files(*pcr)
             && !policy.allows_unlogged(*pcr)
     });
     match unexplained {
@@ -165,5 +217,43 @@ fn check_values(facts: &Facts, policy: &Policy, report: &mut Report) {
                 format!("PCR {pcr}: {found}"),
             );
         }
+    }
+}
+
+/// Of a register that is not quoted, or where the log leads elsewhere, no event counts.
+fn check_events(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, report: &mut Report) {
+    let Some(events) = &policy.events else {
+        report.skip(step::EVENTS, "no rule for events");
+        return;
+    };
+    let confirmed = log.map(|log| {
+        let registers = facts.pcrs.iter();
+        let leads = registers.filter(|(pcr, value)| log.divergence(*pcr, value).is_none());
+        let leads = leads.map(|(pcr, value)| (pcr.into(), value.as_bytes().as_slice()));
+        log.replay.clone().confirm(leads)
+    });
+    let outcome = match confirmed {
+        None => Err("no event log".to_owned()),
+        Some(Err(divergence)) => Err(divergence.to_string()),
+        Some(Ok(confirmed)) => events.check(&confirmed).map_err(|failure| failure.to_string()),
+    };
+    match outcome {
+        Ok(()) => report.pass(step::EVENTS, "events that the policy allows"),
+        Err(why) => report.fail(step::EVENTS, "events that the policy allows", why),
+    }
+}
+
+fn check_allowed_files(files: Option<&MeasuredFiles<'_>>, policy: &Policy, report: &mut Report) {
+    let Some(allowed) = &policy.ima else {
+        report.skip(step::FILES, "no rule for measured files");
+        return;
+    };
+    let outcome = match files {
+        None => Err("no list of measured files that a quote vouches for".to_owned()),
+        Some(files) => allowed.check(files).map_err(|failure| failure.to_string()),
+    };
+    match outcome {
+        Ok(()) => report.pass(step::FILES, "files that the policy allows"),
+        Err(why) => report.fail(step::FILES, "files that the policy allows", why),
     }
 }

@@ -60,10 +60,12 @@ struct Native {
     ima_log: Value,
 }
 
-/// Whether these bytes begin as such an object. What only looks like one fails when it is read.
-pub(crate) fn is_native(bytes: &[u8]) -> bool {
-    let has = |member: &[u8]| bytes.windows(member.len()).any(|window| window == member);
-    bytes.trim_ascii_start().first() == Some(&b'{') && has(b"\"quote\"") && has(b"\"ak_public\"")
+/// Whether these bytes are such an object, perhaps a damaged one: what only looks like one fails when it is read.
+pub(crate) fn is_native(is_expected: bool, bytes: &[u8]) -> bool {
+    const MEMBERS: [&[u8]; 4] = [b"\"quote\"", b"\"signature\"", b"\"ak_public\"", b"\"pcrs\""];
+    let has = |member: &&[u8]| bytes.windows(member.len()).any(|window| window == *member);
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    is_object && (is_expected || MEMBERS.iter().filter(|member| has(member)).count() >= 2)
 }
 
 /// Reads the object, and the log that lies beside it.

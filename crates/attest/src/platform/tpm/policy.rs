@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use strongroom_crypto::digest::Digest32;
 
 use super::key::KnownKey;
+use crate::event_log::ima::{IMA_PCR, ImaPolicy};
+use crate::event_log::policy::EventPolicy;
 
 /// The policy; its default is the strict one: where an event log is given, each of PCR 0 to 15 that is quoted stands where
 /// the log leads, or holds nothing.
@@ -23,6 +25,12 @@ pub struct Policy {
     /// Accepted values of registers of the SHA-256 bank.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pcrs: BTreeMap<Pcr, Accepted>,
+    /// What may, must and must not have been measured. Wants an event log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventPolicy>,
+    /// Files that the kernel may have measured. Wants its list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ima: Option<ImaPolicy>,
     /// Registers that must be quoted, beside those of which something else is asked.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub quoted: BTreeSet<Pcr>,
@@ -53,13 +61,15 @@ pub enum Accepted {
 }
 
 /// Registers that firmware, boot loader and kernel extend before programs run.
-const BOOT_PCRS: [u8; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14];
+const BOOT_PCRS: [u32; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14];
 
 impl Policy {
     /// Whether it says anything about what booted.
     #[must_use]
     pub fn constrains_boot(&self) -> bool {
-        self.pcrs.keys().any(|pcr| BOOT_PCRS.contains(&pcr.0))
+        let fixed = self.pcrs.keys().map(|pcr| u32::from(pcr.0));
+        let ruled = self.events.iter().flat_map(EventPolicy::registers);
+        fixed.chain(ruled).any(|pcr| BOOT_PCRS.contains(&pcr))
     }
 
     /// What cannot be.
@@ -70,6 +80,13 @@ impl Policy {
             .find(|(_, accepted)| accepted.values().is_empty());
         if let Some((pcr, _)) = empty {
             return Err(format!("no value of PCR {} is accepted", pcr.0));
+        }
+        let mut ruled = self.events.iter().flat_map(EventPolicy::registers);
+        let unlogged = |register: &u32| u8::try_from(*register).is_ok_and(|pcr| self.allows_unlogged(pcr));
+        if let Some(register) = ruled.find(unlogged) {
+            return Err(format!(
+                "PCR {register} may hold what no log explains, and its events are asked for"
+            ));
         }
         match self.unlogged.iter().find(|pcr| pcr.0 == super::log::WORKLOAD_PCR) {
             Some(pcr) => Err(format!("PCR {} says what runs: its log is needed", pcr.0)),
@@ -82,9 +99,11 @@ impl Policy {
     }
 
     /// Registers of which something is asked.
-    pub(super) fn registers(&self) -> BTreeSet<u8> {
-        let registers = self.pcrs.keys().chain(&self.quoted);
-        registers.map(|pcr| pcr.0).collect()
+    pub(super) fn registers(&self) -> BTreeSet<u32> {
+        let named = self.pcrs.keys().chain(&self.quoted);
+        let ruled = self.events.iter().flat_map(EventPolicy::registers);
+        let files = self.ima.iter().map(|_| IMA_PCR);
+        named.map(|pcr| pcr.0.into()).chain(ruled).chain(files).collect()
     }
 }
 

@@ -180,6 +180,14 @@ pub(super) const EVENTS: Step = Step::new(
     "the machine booted something that the policy does not allow",
     "Boot loader, kernel and command line decide what the measured program can rely on.",
 );
+/// Measured files are those that the policy allows.
+pub(super) const FILES: Step = Step::new(
+    "10",
+    "ima.policy",
+    code::EVENT_LOG,
+    "the kernel measured a file that the policy does not allow",
+    "Whatever runs with the right to change the measured program decides what it does.",
+);
 
 pub(crate) const STEPS: &[Step] = &[
     ATTRIBUTES,
@@ -204,4 +212,5 @@ pub(crate) const STEPS: &[Step] = &[
     IMA,
     VALUES,
     EVENTS,
+    FILES,
 ];
