@@ -96,33 +96,56 @@ pub(super) fn expected_root(context: &Context<'_>) -> String {
     }
 }
 
-/// The certificate that fits the report best: of its kind of key, its chip, its TCB version, and in its time. The first of
-/// those that fit alike, so that the verifier's own come before those that came with the evidence.
+/// The certificate that fits the report best: of its kind of key, its generation, its chip, its TCB version, and in its
+/// time. Of several that fit alike (VLEKs name no chip) the one whose key signed, or else the first: the verifier's own come
+/// before those that came with the evidence.
 fn choose_vek<'a>(report: &AttestationReport, context: &Context<'a>) -> Option<&'a Certificate> {
     let candidates = context.endorsements.certificates().iter();
-    candidates
+    let fitting: Vec<_> = candidates
         .filter(|certificate| Vek::is_meant(certificate))
-        .rev()
-        .max_by_key(|certificate| {
-            let kind = SigningKey::of_certificate(certificate);
-            let same_kind = kind.is_some() && kind == SigningKey::of_report(report.signing_key());
-            let vek = Vek::read(certificate).ok();
-            let same_chip = vek.as_ref().is_some_and(|vek| match vek.chip_id() {
-                Some(chip) => chip == report.chip_id(),
-                None => kind == Some(SigningKey::Vlek),
-            });
-            let same_tcb = vek.as_ref().is_some_and(|vek| {
-                let generation = report.generation().or(Generation::of_product(&vek.product));
-                let certified = generation.and_then(|generation| vek.certified_tcb(generation));
-                certified == Some(report.reported_tcb())
-            });
-            (
-                same_kind,
-                same_chip,
-                same_tcb,
-                certificate.is_valid_at(context.now),
-            )
-        })
+        .map(|certificate| (fit(certificate, report, context), certificate))
+        .collect();
+    let best = fitting.iter().map(|(fit, _)| *fit).max()?;
+    let mut alike = fitting
+        .iter()
+        .filter(|(fit, _)| *fit == best)
+        .map(|(_, certificate)| *certificate);
+    let first = alike.next()?;
+    let mut others = alike.take(TRIED_MAX).peekable();
+    if others.peek().is_none() || signed(first, report) {
+        return Some(first);
+    }
+    Some(
+        others
+            .find(|certificate| signed(certificate, report))
+            .unwrap_or(first),
+    )
+}
+
+/// What fits, the weightiest first.
+fn fit(certificate: &Certificate, report: &AttestationReport, context: &Context<'_>) -> [bool; 5] {
+    let kind = SigningKey::of_certificate(certificate);
+    let same_kind = kind.is_some() && kind == SigningKey::of_report(report.signing_key());
+    let in_time = certificate.is_valid_at(context.now);
+    let Ok(vek) = Vek::read(certificate) else {
+        return [same_kind, false, false, false, in_time];
+    };
+    let product = Generation::of_product(&vek.product);
+    let same_generation = report
+        .generation()
+        .is_none_or(|generation| product == Some(generation));
+    let same_chip = match vek.chip_id() {
+        Some(chip) => chip == report.chip_id(),
+        None => kind == Some(SigningKey::Vlek),
+    };
+    let certified = product.and_then(|generation| vek.certified_tcb(generation));
+    let same_tcb = certified == Some(report.reported_tcb());
+    [same_kind, same_generation, same_chip, same_tcb, in_time]
+}
+
+fn signed(certificate: &Certificate, report: &AttestationReport) -> bool {
+    let verify = |vek: Vek| vek.key.verify_raw(report.signed(), &report.signature());
+    Vek::read(certificate).is_ok_and(|vek| verify(vek).is_ok())
 }
 
 /// The authority among `candidates` whose key signed `certificate`.

@@ -133,18 +133,17 @@ fn check_generation(
     {
         stated.push(("root", Some(generation), generation.to_string()));
     }
+    if stated.is_empty() {
+        report.skip(step::GENERATION, "nothing states it");
+        return None;
+    }
     let first = stated.iter().find_map(|(_, generation, _)| *generation);
     let agree = first.is_some() && stated.iter().all(|(_, generation, _)| *generation == first);
     let found: Vec<String> = stated
         .iter()
         .map(|(source, _, shown)| format!("{source} {shown}"))
         .collect();
-    let found = if found.is_empty() {
-        "none stated".to_owned()
-    } else {
-        found.join(", ")
-    };
-    report.check(step::GENERATION, agree, "one known generation", found);
+    report.check(step::GENERATION, agree, "one known generation", found.join(", "));
     first
 }
 
