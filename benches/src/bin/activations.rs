@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use strongroom_attest::CoordinatorExpectation;
+use strongroom_attest::{CoordinatorExpectation, Endorsements};
 use strongroom_attester::{Attester, TeeChoice, detect};
 use strongroom_benches::Failure;
 use strongroom_benches::arguments::Arguments;
@@ -185,6 +185,7 @@ impl Deployment {
         let caller = Caller {
             target: self.target.clone(),
             expectation: Some(self.expectation.clone()),
+            endorsements: Endorsements::none(),
             attester: Arc::clone(&self.attester),
             description: self.description_bytes.clone(),
             workload: self.description.digest(),

@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Deployments: verify who runs what before you rely on it.
     #[command(subcommand)]
     Deployment(cmd::deployment::Command),
+    /// What vendors sign about platforms, as a coordinator keeps it.
+    #[command(subcommand)]
+    Endorsements(cmd::endorsements::Command),
     /// Manifests: what may run in a deployment, and who may do what.
     #[command(subcommand)]
     Manifest(cmd::manifest::Command),

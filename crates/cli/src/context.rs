@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use strongroom_client::{Caller, Error, SystemRandom, UnixTime, UserIdentity, files};
+use strongroom_client::{
+    Caller, Endorsements, Error, SystemRandom, UnixTime, UserIdentity, endorsements, files,
+};
 
 use crate::output::Output;
 
@@ -12,6 +14,7 @@ pub(crate) struct Context {
     pub(crate) now: UnixTime,
     pub(crate) random: SystemRandom,
     pub(crate) output: Output,
+    endorsements: Endorsements,
 }
 
 impl Context {
@@ -20,6 +23,7 @@ impl Context {
             now,
             random: SystemRandom,
             output: Output::new(json),
+            endorsements: Endorsements::none(),
         }
     }
 
@@ -39,7 +43,22 @@ impl Context {
             now: self.now,
             random: &self.random,
             identity,
+            endorsements: &self.endorsements,
         }
+    }
+}
+
+/// What vendors sign about platforms, given by file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Endorse {
+    /// What vendors sign about the coordinator's platform: a file or a folder. Several can be given.
+    #[arg(long, value_name = "FILE|DIR")]
+    endorsements: Vec<std::path::PathBuf>,
+}
+
+impl Endorse {
+    pub(crate) fn load(&self) -> Result<Endorsements, Error> {
+        endorsements::load(&self.endorsements)
     }
 }
 

@@ -3,10 +3,11 @@
 //! Everything the command line does is here, under the same names. Time and randomness are arguments.
 //!
 //! ```no_run
-//! use strongroom_client::{Caller, Coordinator, Pin, SystemRandom, UnixTime, policy};
+//! use strongroom_client::{Caller, Coordinator, Endorsements, Pin, SystemRandom, UnixTime, policy};
 //!
 //! # async fn example(now: UnixTime) -> Result<(), strongroom_client::Error> {
-//! let caller = Caller { now, random: &SystemRandom, identity: None };
+//! let endorsements = Endorsements::none();
+//! let caller = Caller { now, random: &SystemRandom, identity: None, endorsements: &endorsements };
 //! let policy = policy::load("policy.json".as_ref())?;
 //! let coordinator = Coordinator::at("coordinator.example")?.verify(&policy, Pin::First, &caller).await?;
 //! println!("{}", coordinator.report());
@@ -60,6 +61,7 @@
 
 pub mod attestation;
 mod deployment;
+pub mod endorsements;
 mod error;
 pub mod files;
 pub mod log;
@@ -85,9 +87,12 @@ pub use report::{
     UpdateReport,
 };
 pub use rest::{ANSWER_BYTES_MAX, ANSWER_SECONDS_MAX};
-pub use strongroom_api::coordinator::v3::{SecretStatus, Status};
+pub use strongroom_api::coordinator::v3::{
+    Endorsement, Endorsements as KeptEndorsements, SecretStatus, Status,
+};
 pub use strongroom_attest::{
-    ClientPolicy, CoordinatorExpectation, Measurement, Platform, Protection, Report as EvidenceReport,
+    ClientPolicy, CoordinatorExpectation, Endorsements, Measurement, Platform, Protection,
+    Report as EvidenceReport,
 };
 pub use strongroom_bundle::{BundleDigest, BundleSummary, Inspection, Rewrapped};
 pub use strongroom_crypto::chain::LogHead;

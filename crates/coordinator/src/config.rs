@@ -1,11 +1,13 @@
 //! Flags and environment, MarbleRun's names where it has one. Everything is checked before a port is bound.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use strongroom_attest::{Endorsements, NotAnEndorsement};
 use strongroom_attester::{AttesterError, TeeChoice};
 use strongroom_crypto::x509::Names;
 use strongroom_service::ListenAddress;
+use strongroom_service::folder::{self, FolderError};
 use strongroom_service::telemetry::LogFormat;
 
 use crate::pki::coordinator_names;
@@ -43,6 +45,9 @@ pub struct Arguments {
     /// Socket of the simulator, with `--tee software`
     #[arg(long, env = TeeChoice::SOCKET_VARIABLE)]
     simulator_socket: Option<PathBuf>,
+    /// Folder with what vendors sign about platforms (collateral, certificates, revocation lists), read once at the start
+    #[arg(long, env = "STRONGROOM_ENDORSEMENTS")]
+    endorsements: Option<PathBuf>,
     /// File to write when both ports listen: JSON with client_addr and mesh_addr
     #[arg(long)]
     ready_file: Option<PathBuf>,
@@ -66,6 +71,8 @@ pub struct Config {
     pub startup_manifest: Option<Vec<u8>>,
     /// The platform.
     pub tee: TeeChoice,
+    /// What vendors sign about platforms.
+    pub endorsements: Endorsements,
     /// Where to say that both ports listen.
     pub ready_file: Option<PathBuf>,
     /// How log lines look.
@@ -91,6 +98,27 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// The folder of endorsements cannot be read.
+    #[error("--endorsements")]
+    Endorsements(#[from] FolderError),
+    /// A file in it is none.
+    #[error("{path} in --endorsements is {source}")]
+    NotAnEndorsement {
+        /// The file.
+        path: PathBuf,
+        /// What would have been one.
+        source: NotAnEndorsement,
+    },
+}
+
+/// Reads a folder of endorsements.
+fn endorsements(folder: &Path) -> Result<Endorsements, ConfigError> {
+    let mut endorsements = Endorsements::none();
+    for (path, bytes) in folder::read_files(folder, Endorsements::BYTES_MAX as u64)? {
+        let added = endorsements.add(&bytes);
+        added.map_err(|source| ConfigError::NotAnEndorsement { path, source })?;
+    }
+    Ok(endorsements)
 }
 
 impl Arguments {
@@ -117,6 +145,10 @@ impl Arguments {
             seal_dir: self.seal_dir,
             startup_manifest,
             tee: TeeChoice::from_flags(self.tee.as_deref(), self.simulator_socket)?,
+            endorsements: match &self.endorsements {
+                Some(folder) => endorsements(folder)?,
+                None => Endorsements::none(),
+            },
             ready_file: self.ready_file,
             log_format: self.log_format,
         })

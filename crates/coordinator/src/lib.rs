@@ -3,6 +3,7 @@
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod endorsement;
 pub mod grpc;
 pub mod pki;
 pub mod refusals;

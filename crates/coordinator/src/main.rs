@@ -71,6 +71,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         random: Arc::new(SystemRandom),
         clock: clock(),
         names: config.names,
+        endorsements: config.endorsements,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let coordinator = Coordinator::open(parts).await?;

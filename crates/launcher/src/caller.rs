@@ -28,6 +28,8 @@ pub struct Caller {
     pub target: Target,
     /// From the measured description; `None` only where that says `unverified`.
     pub expectation: Option<CoordinatorExpectation>,
+    /// What vendors sign about the coordinator's platform, beside what comes with its evidence.
+    pub endorsements: Endorsements,
     /// The platform.
     pub attester: Arc<dyn Attester>,
     /// The workload description's bytes.
@@ -152,7 +154,7 @@ impl Caller {
             .into_inner();
         let (evidence, binding, root) = read_answer(answer, nonce, *connection.session().exporter())?;
         let appraised = expectation
-            .verify(&evidence, &Endorsements::none(), &binding, (self.now)())
+            .verify(&evidence, &self.endorsements, &binding, (self.now)())
             .map_err(|error| LaunchError::from(Box::new(error)))?;
         tracing::info!(
             phase = binding.phase,

@@ -2,11 +2,13 @@
 //! loosen what the measured description says.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use strongroom_attest::{Endorsements, NotAnEndorsement};
 use strongroom_attester::{AttesterError, TeeChoice};
 use strongroom_crypto::x509::Names;
+use strongroom_service::folder::{self, FolderError};
 use strongroom_service::telemetry::LogFormat;
 
 /// Runs a workload as its first process: verifies the coordinator, activates, provisions, starts, renews.
@@ -56,6 +58,10 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH", env = TeeChoice::SOCKET_VARIABLE)]
     pub simulator_socket: Option<PathBuf>,
 
+    /// Folder with what vendors sign about the coordinator's platform (collateral, certificates, revocation lists)
+    #[arg(long, value_name = "DIR", env = "STRONGROOM_ENDORSEMENTS")]
+    pub endorsements: Option<PathBuf>,
+
     /// File that is written (JSON) once the program is started
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -80,6 +86,8 @@ pub struct Config {
     pub uuid_file: PathBuf,
     /// The platform.
     pub tee: TeeChoice,
+    /// What vendors sign about the coordinator's platform.
+    pub endorsements: Endorsements,
     /// File that says that the program is started.
     pub ready_file: Option<PathBuf>,
 }
@@ -103,6 +111,17 @@ pub enum ConfigError {
     /// The choice of platform.
     #[error(transparent)]
     Tee(#[from] AttesterError),
+    /// The folder of endorsements cannot be read.
+    #[error("--endorsements")]
+    Endorsements(#[from] FolderError),
+    /// A file in it is none.
+    #[error("{path} in --endorsements is {source}")]
+    NotAnEndorsement {
+        /// The file.
+        path: PathBuf,
+        /// What would have been one.
+        source: NotAnEndorsement,
+    },
     /// The UUID file.
     #[error("the UUID file {path} cannot be used: {what}")]
     UuidFile {
@@ -133,9 +152,23 @@ impl Config {
             names: names(&arguments.dns_names)?,
             uuid_file: arguments.uuid_file,
             tee: TeeChoice::from_flags(arguments.tee.as_deref(), arguments.simulator_socket)?,
+            endorsements: match &arguments.endorsements {
+                Some(folder) => endorsements(folder)?,
+                None => Endorsements::none(),
+            },
             ready_file: arguments.ready_file,
         })
     }
+}
+
+// Untrusted like everything from the environment: each proves itself by a root in the measured description, or is nothing.
+fn endorsements(folder: &Path) -> Result<Endorsements, ConfigError> {
+    let mut endorsements = Endorsements::none();
+    for (path, bytes) in folder::read_files(folder, Endorsements::BYTES_MAX as u64)? {
+        let added = endorsements.add(&bytes);
+        added.map_err(|source| ConfigError::NotAnEndorsement { path, source })?;
+    }
+    Ok(endorsements)
 }
 
 // A misspelt variable would leave its default in force, and one would look for the reason in the manifest.

@@ -149,6 +149,7 @@ fn caller(
     Ok(Caller {
         target: target(&config.coordinator_addr)?,
         expectation,
+        endorsements: config.endorsements.clone(),
         attester,
         description: workload.description_bytes.clone(),
         workload: workload.description.digest(),

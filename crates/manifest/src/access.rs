@@ -82,6 +82,16 @@ impl Right for UpdateManifest {
     }
 }
 
+/// Add what vendors sign about platforms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddEndorsements;
+
+impl Right for AddEndorsements {
+    fn needs(&self) -> Vec<Permission> {
+        vec![Permission::AddEndorsements]
+    }
+}
+
 /// A certificate stands for no user, or not now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

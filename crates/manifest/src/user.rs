@@ -43,6 +43,8 @@ pub enum Permission {
     UpdateSecurityVersion(PackageName),
     /// Propose, acknowledge or cancel another manifest.
     UpdateManifest,
+    /// Add what vendors sign about platforms.
+    AddEndorsements,
 }
 
 impl std::fmt::Display for Permission {
@@ -52,6 +54,7 @@ impl std::fmt::Display for Permission {
             Self::WriteSecret(name) => write!(f, "write secret {name}"),
             Self::UpdateSecurityVersion(name) => write!(f, "update package {name}"),
             Self::UpdateManifest => f.write_str("update the manifest"),
+            Self::AddEndorsements => f.write_str("add endorsements"),
         }
     }
 }
@@ -186,9 +189,10 @@ fn read_role(fields: &Fields<'_>) -> WrittenRole {
             }
         }
         "Manifest" => {
-            if actions(fields, "Manifest", ["UpdateManifest"])[0] {
-                written.role.permissions.insert(Permission::UpdateManifest);
-            }
+            let [update, endorse] = actions(fields, "Manifest", ["UpdateManifest", "AddEndorsements"]);
+            let permissions = &mut written.role.permissions;
+            permissions.extend(update.then_some(Permission::UpdateManifest));
+            permissions.extend(endorse.then_some(Permission::AddEndorsements));
             if !names.is_empty() {
                 problems.check(
                     &fields.at("ResourceNames"),

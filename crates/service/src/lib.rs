@@ -6,6 +6,7 @@
 //! learns about a connection it hands on as [`connection::ConnectionInfo`]; others decide what that is worth.
 
 pub mod connection;
+pub mod folder;
 pub mod health;
 pub mod limits;
 pub mod listener;

@@ -5,7 +5,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use strongroom_attest::CoordinatorExpectation;
+use strongroom_attest::{CoordinatorExpectation, Endorsements};
 use strongroom_attester::{TeeChoice, detect};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::x509::Names;
@@ -38,6 +38,7 @@ async fn a_program_that_asks_the_platform_itself_cannot_activate() {
     let caller = Caller {
         target: target(coordinator.mesh_address()).expect("an address"),
         expectation: Some(CoordinatorExpectation::parse(expectation.to_string().as_bytes()).expect("values")),
+        endorsements: Endorsements::none(),
         attester: detect(&TeeChoice::Software {
             socket: machine.socket(),
         })

@@ -8,10 +8,11 @@ use super::{Finding, tree::Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// What a code begins with. A new area is added here with its first code.
-const AREAS: [&str; 26] = [
+const AREAS: [&str; 27] = [
     "attester",
     "bundle",
     "channel",
+    "endorsement",
     "evidence",
     "file",
     "input",

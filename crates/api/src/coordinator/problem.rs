@@ -76,6 +76,12 @@ codes! {
     SecretManifestChanged = "secret.manifest_changed", 412;
     /// The secret's value does not fit its declaration.
     SecretInvalid = "secret.invalid", 400;
+    /// The file is no endorsement.
+    EndorsementMalformed = "endorsement.malformed", 400;
+    /// Older collateral than was seen before.
+    EndorsementOlder = "endorsement.older", 409;
+    /// The endorsement's time is over.
+    EndorsementExpired = "endorsement.expired", 400;
     /// The recovery secret does not open the state.
     RecoveryRefused = "recovery.refused", 403;
     /// The body is larger than the endpoint takes.

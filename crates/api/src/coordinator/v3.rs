@@ -82,6 +82,49 @@ pub struct PutSecretsAnswer {
     pub log_head: Head,
 }
 
+/// `POST /api/v3/endorsements`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddEndorsement {
+    /// What a vendor signs about platforms, as a file: DCAP collateral, certificates, a revocation list.
+    pub endorsement: Base64,
+}
+
+/// Answer of `POST /api/v3/endorsements`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddEndorsementAnswer {
+    /// SHA-256 of the file.
+    pub digest: Hex32,
+    /// The log, with the endorsement in it.
+    pub log_head: Head,
+}
+
+/// Answer of `GET /api/v3/endorsements`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endorsements {
+    /// Those that are kept.
+    pub endorsements: Vec<Endorsement>,
+    /// The newest evaluation of TCB information that was seen for each platform family (FMSPC); older is not used.
+    pub evaluation_floors: BTreeMap<String, u32>,
+}
+
+/// One endorsement, by its own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endorsement {
+    /// SHA-256 of the file.
+    pub digest: Hex32,
+    /// `collateral`, `certificates` or `revocation_list`.
+    pub kind: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// What it speaks of, where that is known.
+    pub subject: Option<String>,
+    /// Seconds since 1970.
+    pub valid_from: u64,
+    /// Seconds since 1970, where it ends.
+    pub valid_until: Option<u64>,
+}
+
 /// `GET /api/v3/log?from=N&max=M`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {

@@ -4,6 +4,7 @@ pub(crate) mod attest;
 #[cfg(feature = "simulation")]
 pub(crate) mod demo;
 pub(crate) mod deployment;
+pub(crate) mod endorsements;
 pub(crate) mod log;
 pub(crate) mod manifest;
 pub(crate) mod measure;
@@ -48,6 +49,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Measure(args) => measure::run(&args, context),
         Command::Policy(verb) => policy::run(&verb, context),
         Command::Deployment(verb) => deployment::run(verb, context).await,
+        Command::Endorsements(verb) => endorsements::run(verb, context).await,
         Command::Manifest(verb) => manifest::run(verb, context).await,
         Command::Secret(verb) => secret::run(verb, context).await,
         Command::Status(args) => status::run(&args, context).await,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use strongroom_client::policy::Expectation;
-use strongroom_client::{Coordinator, recovery};
+use strongroom_client::{Caller, Coordinator, recovery};
 
-use crate::context::Context;
+use crate::context::{Context, Endorse};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// What the coordinator has to be: your policy, or a list of reference values.
     #[arg(long, value_name = "FILE")]
     expect: PathBuf,
+
+    #[command(flatten)]
+    endorse: Endorse,
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
@@ -34,9 +37,13 @@ pub(crate) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     context.warn_if_open(&args.key);
     let key = recovery::load_key(&args.key)?;
     let secret = recovery::load_secret(&args.secret, &key)?;
+    let caller = Caller {
+        endorsements: &args.endorse.load()?,
+        ..context.caller(None)
+    };
     let coordinator = Coordinator::at(&args.host)?;
     let recovering = coordinator
-        .verify_for_recovery(expectation.coordinator(), &context.caller(None))
+        .verify_for_recovery(expectation.coordinator(), &caller)
         .await?;
     let recovered = recovering.recover(&secret, &key).await?;
     context.output.result(&recovered, || match recovered.remaining {

@@ -10,7 +10,7 @@ use strongroom_api::coordinator::v2::{ManifestRequest, RecoverAnswer, RecoverReq
 use strongroom_api::coordinator::v3::{EvidenceAnswer, EvidenceRequest};
 use strongroom_attest::binding::Binding;
 use strongroom_attest::reference::Appraised;
-use strongroom_attest::{CoordinatorBinding, CoordinatorExpectation, Endorsements, Evidence, LogHead};
+use strongroom_attest::{CoordinatorBinding, CoordinatorExpectation, Evidence, LogHead};
 use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::random;
 use strongroom_crypto::rsa::RecoveryPrivateKey;
@@ -41,7 +41,7 @@ pub(super) async fn attest(
 ) -> Result<Attested, Error> {
     let rest = coordinator.connect(caller).await?;
     let (evidence, binding) = ask(&rest, caller).await?;
-    let appraised = expectation.verify(&evidence, &Endorsements::none(), &binding, caller.now)?;
+    let appraised = expectation.verify(&evidence, caller.endorsements, &binding, caller.now)?;
     let root = Certificate::parse(&binding.root_certificate).map_err(|error| rest.unclear(error))?;
     if rest.connection().session().server_certificate().as_ref() != root.der() {
         return Err(rest.unclear("it shows another certificate than the root that its evidence names"));

@@ -16,7 +16,7 @@ mod pinned;
 mod trusted;
 mod unverified;
 
-use strongroom_attest::{ClientPolicy, CoordinatorExpectation};
+use strongroom_attest::{ClientPolicy, CoordinatorExpectation, Endorsements};
 use strongroom_crypto::random::Random;
 use strongroom_crypto::time::UnixTime;
 use strongroom_ratls::{Alpn, Identity, Target, danger};
@@ -42,6 +42,8 @@ pub struct Caller<'a> {
     pub random: &'a dyn Random,
     /// The user of the manifest who asks; without one, only what everybody may do is possible.
     pub identity: Option<&'a UserIdentity>,
+    /// What vendors sign about platforms, beside what comes with the evidence ([`crate::endorsements`]).
+    pub endorsements: &'a Endorsements,
 }
 
 impl std::fmt::Debug for Caller<'_> {

@@ -1,10 +1,12 @@
-//! A coordinator that a trust file knows: its root is pinned to the byte. It is read from, and sent nothing.
+//! A coordinator that a trust file knows: its root is pinned to the byte. It is read from, and sent nothing that is
+//! secret.
 
 use http::Method;
+use strongroom_api::coordinator::bytes::Base64;
 use strongroom_api::coordinator::log::Entry;
 use strongroom_api::coordinator::phase;
 use strongroom_api::coordinator::v2::Manifest as ManifestAnswer;
-use strongroom_api::coordinator::v3::{Log, Status};
+use strongroom_api::coordinator::v3::{AddEndorsement, AddEndorsementAnswer, Endorsements, Log, Status};
 use strongroom_crypto::chain::LogHead;
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_ratls::{PinnedRoot, Trust as Peer};
@@ -66,6 +68,33 @@ impl PinnedCoordinator {
         )
         .await?;
         Ok(status)
+    }
+
+    /// What it keeps of what vendors sign about platforms. For users of the manifest.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and what connections can fail with.
+    pub async fn endorsements(&self) -> Result<Endorsements, Error> {
+        self.rest
+            .call(Method::GET, "/api/v3/endorsements", Body::Empty)
+            .await
+    }
+
+    /// Hands it one file with what a vendor signs about platforms; gives its digest.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `endorsement.older`, `user.forbidden` and others; what connections can fail with.
+    pub async fn add_endorsement(&self, file: Vec<u8>) -> Result<Digest32, Error> {
+        let expected = sha256(&file);
+        let request = AddEndorsement {
+            endorsement: Base64(file),
+        };
+        let body = Body::Plain(serde_json::to_vec(&request).expect("bytes can be written to memory"));
+        let answer: AddEndorsementAnswer = self.rest.call(Method::POST, "/api/v3/endorsements", body).await?;
+        if answer.digest.0 != expected.0 {
+            return Err(self.rest.unclear("it kept another file than it was sent"));
+        }
+        Ok(expected)
     }
 
     /// The manifest, if it is the pinned one.

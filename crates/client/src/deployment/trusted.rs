@@ -8,7 +8,7 @@ use strongroom_api::coordinator::phase;
 use strongroom_api::coordinator::v2::{Manifest as ManifestAnswer, UserSecret};
 use strongroom_api::coordinator::v3::{PutSecrets, PutSecretsAnswer, Status};
 use strongroom_attest::reference::Appraised;
-use strongroom_attest::{ClientPolicy, Endorsements, Protection};
+use strongroom_attest::{ClientPolicy, Protection};
 use strongroom_crypto::chain::LogHead;
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::secret::SecretBytes;
@@ -45,7 +45,7 @@ pub(super) async fn verify(
     attested.require_phase(phase::RUNNING)?;
     let appraised = policy.verify(
         &attested.evidence,
-        &Endorsements::none(),
+        caller.endorsements,
         &attested.binding,
         caller.now,
     )?;

@@ -17,7 +17,9 @@ use strongroom_api::coordinator::log::{Actor, Entry, Head, Record};
 use strongroom_attest::platform::software::{Authority, Statement};
 use strongroom_attest::{Binding, CoordinatorBinding, Platform, Protection};
 use strongroom_client::policy::Draft;
-use strongroom_client::{Caller, ClientPolicy, Coordinator, LogHead, SystemRandom, UserIdentity};
+use strongroom_client::{
+    Caller, ClientPolicy, Coordinator, Endorsements, LogHead, SystemRandom, UserIdentity,
+};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::issue::{self, Template, Usage};
 use strongroom_crypto::sign::SigningKey;
@@ -64,6 +66,7 @@ pub(crate) struct World {
     pub(crate) root: Certificate,
     root_key: SigningKey,
     pub(crate) owner: UserIdentity,
+    endorsements: Endorsements,
     pub(crate) says: Says,
 }
 
@@ -103,6 +106,7 @@ impl World {
             root,
             root_key,
             owner,
+            endorsements: Endorsements::none(),
             says,
         }
     }
@@ -127,6 +131,7 @@ impl World {
             now: NOW,
             random: &SystemRandom,
             identity: Some(&self.owner),
+            endorsements: &self.endorsements,
         }
     }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use strongroom_client::policy::Draft;
-use strongroom_client::{Caller, Pin, SecretBytes, SystemRandom};
+use strongroom_client::{Caller, Endorsements, Pin, SecretBytes, SystemRandom};
 use strongroom_crypto::digest::sha256;
 use strongroom_manifest::Manifest;
 
@@ -95,6 +95,7 @@ async fn what_does_not_fit_is_never_sent() {
         now: NOW,
         random: &SystemRandom,
         identity: None,
+        endorsements: &Endorsements::none(),
     };
     let mut verified = running
         .coordinator

@@ -11,7 +11,7 @@ use strongroom_service::ConnectionInfo;
 
 use super::generate::{Maker, Values};
 use super::render::{self, Made};
-use super::session::{self, MarbleFailure, MarbleRequest, Session, attest};
+use super::session::{self, MarbleFailure, MarbleRequest, Session, Verifier, attest};
 use super::{Coordinator, blocking};
 use crate::pki::Leaf;
 use crate::state::command::Activate;
@@ -119,7 +119,12 @@ impl Coordinator {
         let (deployment, manifest) = view.running().map_err(MarbleFailure::from)?;
         let manifest = &manifest.manifest;
         let now = self.now().unix();
-        let attested = attest(session, request, manifest, now)?; // A9: 1–7
+        let endorsements = self.endorsements_of(deployment);
+        let verifier = Verifier {
+            endorsements: &endorsements,
+            now,
+        };
+        let attested = attest(session, request, manifest, &verifier)?; // A9: 1–7
         let marble_type = attested.marble_type;
         let activations = deployment.activations_of(&marble_type);
         let known = |failure: MarbleFailure| Refused {

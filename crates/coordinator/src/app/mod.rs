@@ -3,17 +3,19 @@
 
 use std::sync::{Arc, Mutex};
 
+use strongroom_attest::Endorsements;
 use strongroom_attester::Attester;
 use strongroom_crypto::random::Random;
 use strongroom_crypto::x509::Names;
 
 use crate::refusals::Refusals;
-use crate::state::Now;
+use crate::state::{Deployment, Now};
 use crate::store::Store;
 use crate::writer::{Clock, OpenError, Tools, View, WriterHandle};
 
 pub mod activate;
 pub mod asker;
+pub mod endorse;
 pub mod evidence;
 pub mod failure;
 pub mod generate;
@@ -54,6 +56,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Names in the certificates of a new deployment.
     pub names: Names,
+    /// What vendors sign about platforms, as the administrator's folder holds it.
+    pub endorsements: Endorsements,
     /// Version of the program, for the log.
     pub version: String,
 }
@@ -65,6 +69,7 @@ pub struct Coordinator {
     attester: Arc<dyn Attester>,
     random: Arc<dyn Random>,
     clock: Clock,
+    endorsements: Arc<Endorsements>,
     refusals: Refusals,
     quote: Mutex<Option<quote::Cached>>,
     recovery_key: Mutex<Option<Arc<recover::Ephemeral>>>,
@@ -84,14 +89,17 @@ impl Coordinator {
             random,
             clock,
             names,
+            endorsements,
             version,
         } = parts;
+        let endorsements = Arc::new(endorsements);
         let tools = Tools {
             store: store.clone(),
             attester: attester.clone(),
             random: random.clone(),
             clock: clock.clone(),
             names,
+            endorsements: endorsements.clone(),
             version,
         };
         let writer = crate::writer::open(tools).await?;
@@ -105,6 +113,7 @@ impl Coordinator {
             attester,
             random,
             clock,
+            endorsements,
             refusals,
             quote,
             recovery_key,
@@ -131,6 +140,12 @@ impl Coordinator {
     /// Randomness.
     pub fn random(&self) -> &dyn Random {
         &*self.random
+    }
+
+    /// What vendors sign about platforms: the administrator's folder, and what users added.
+    pub fn endorsements_of(&self, deployment: &Deployment) -> Endorsements {
+        let own = Endorsements::clone(&self.endorsements);
+        own.and(deployment.endorsed.endorsements())
     }
 
     /// Counts an unauthenticated peer that was refused.

@@ -10,7 +10,7 @@ use strongroom_service::ConnectionInfo;
 
 use super::activate::Refused;
 use super::render;
-use super::session::{self, MarbleFailure, MarbleRequest, Session, attest};
+use super::session::{self, MarbleFailure, MarbleRequest, Session, Verifier, attest};
 use super::{Coordinator, blocking};
 use crate::pki::Leaf;
 use crate::state::command::Renew;
@@ -109,7 +109,12 @@ impl Coordinator {
         let (deployment, manifest) = view.running().map_err(MarbleFailure::from)?;
         let manifest = &manifest.manifest;
         let now = self.now().unix();
-        let attested = attest(session, request, manifest, now)?;
+        let endorsements = self.endorsements_of(deployment);
+        let verifier = Verifier {
+            endorsements: &endorsements,
+            now,
+        };
+        let attested = attest(session, request, manifest, &verifier)?;
         let marble_type = attested.marble_type;
         let grant = manifest
             .authorize_renewal(attested.verified, &marble_type, deployment.revision)

@@ -152,6 +152,15 @@ pub struct Attested {
     pub verified: Verified,
 }
 
+/// What this end brings to a verification.
+#[derive(Debug)]
+pub struct Verifier<'a> {
+    /// What vendors sign about platforms.
+    pub endorsements: &'a Endorsements,
+    /// The time.
+    pub now: UnixTime,
+}
+
 /// Checks 1 to 7 of the evidence, with the binding from our own view of the connection.
 ///
 /// # Errors
@@ -160,7 +169,7 @@ pub fn attest(
     session: &Session,
     request: &MarbleRequest,
     manifest: &Manifest,
-    now: UnixTime,
+    verifier: &Verifier<'_>,
 ) -> Result<Attested, MarbleFailure> {
     if request.marble_type.len() > NAME_BYTES_MAX || request.uuid.len() > NAME_BYTES_MAX {
         return Err(MarbleFailure::denied(
@@ -195,10 +204,10 @@ pub fn attest(
     .map_err(|error| MarbleFailure::quote("evidence.binding", format!("{error} [evidence.binding]")))?;
     let verified = verify(
         &evidence,
-        &Endorsements::none(),
+        verifier.endorsements,
         &roots,
         &Binding::Activate(binding),
-        now,
+        verifier.now,
     )
     .map_err(|error| MarbleFailure::quote(error.code().as_str(), error))?;
     Ok(Attested {

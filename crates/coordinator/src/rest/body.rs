@@ -20,6 +20,8 @@ pub const MANIFEST_BYTES_MAX: usize = 8 << 20;
 pub const SECRETS_BYTES_MAX: usize = 8 << 20;
 /// Largest body with a recovery secret in it (MarbleRun's limit).
 pub const RECOVERY_BYTES_MAX: usize = 20_480;
+/// Largest body with an endorsement in it: 1 MiB in base64.
+pub const ENDORSEMENT_BYTES_MAX: usize = 3 << 19;
 /// Largest body of every other request.
 pub const SMALL_BYTES_MAX: usize = 64 << 10;
 

@@ -8,6 +8,7 @@ use super::TIME_STEP_SECONDS_MAX;
 use super::deployment::{Deployment, Held, Leaves};
 use super::event::{Event, Fact, Issued};
 use super::phase::{Fresh, Phase, Running};
+use crate::endorsement::Endorsement;
 
 impl Phase {
     /// The phase with which a deployment begins, or goes on after a recovery.
@@ -101,6 +102,16 @@ impl Deployment {
                 self.newest_time = self.newest_time.max(UnixTime(issued.evidence_at));
             }
             Event::Renewed(issued) => self.newest_time = self.newest_time.max(UnixTime(issued.evidence_at)),
+            Event::EndorsementAdded {
+                endorsement,
+                replaced,
+                ..
+            } => {
+                // What is in the log was read before it was logged.
+                if let Ok(endorsement) = Endorsement::read(endorsement.0.clone()) {
+                    self.endorsed.add(endorsement, replaced);
+                }
+            }
             Event::Checkpoint { counter } => self.counter = *counter,
             Event::Founded(_)
             | Event::Recovered(_)

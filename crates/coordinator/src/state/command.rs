@@ -11,6 +11,7 @@ use strongroom_crypto::time::UnixTime;
 use strongroom_manifest::{ActivationGrant, Manifest, RenewalGrant, SecretName, SecretValue};
 
 use super::deployment::InForce;
+use crate::endorsement::Endorsement;
 
 /// One command and who gave it.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub enum Command {
     Activate(Box<Activate>),
     /// Give an activated marble new certificates.
     Renew(Box<Renew>),
+    /// Keep what a vendor signs about platforms.
+    AddEndorsement(Box<AddEndorsement>),
     /// Record that an authenticated actor was refused.
     Refused {
         /// What was asked for.
@@ -108,6 +111,15 @@ pub struct Renew {
     pub certificate: Digest32,
     /// Its last second.
     pub not_after: UnixTime,
+}
+
+/// An endorsement that a user brings.
+#[derive(Debug)]
+pub struct AddEndorsement {
+    /// Revision under which it was permitted.
+    pub revision: u64,
+    /// What it is.
+    pub endorsement: Endorsement,
 }
 
 /// A recovery secret, with the signature that shows who uploads it.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use strongroom_api::coordinator::bytes::Base64;
 use strongroom_crypto::time::UnixTime;
 use strongroom_manifest::{AttestationResult, MarbleType, SecretName, SecretValue};
 
-use super::command::{Activate, Command, Renew, WriteSecrets};
+use super::command::{Activate, AddEndorsement, Command, Renew, WriteSecrets};
 use super::deployment::Deployment;
 use super::event::{Event, Issued, kind_name};
 use super::phase::{Fresh, Phase, Running};
@@ -67,6 +68,7 @@ fn decide_running(running: &Running, command: &Command, now: Now) -> Result<Vec<
                 })
                 .collect())
         }
+        Command::AddEndorsement(add) => add_endorsement(running, add, now),
         Command::Activate(activate) => decide_activation(running, activate, now),
         Command::Renew(renew) => decide_renewal(running, renew, now),
         other => decide_always(&running.deployment, other, now)
@@ -129,6 +131,22 @@ fn write_secrets(running: &Running, write: &WriteSecrets) -> Result<Vec<Event>, 
         })
     };
     write.values.iter().map(event).collect()
+}
+
+fn add_endorsement(running: &Running, add: &AddEndorsement, now: Now) -> Result<Vec<Event>, Refusal> {
+    check_revision(running, add.revision)?;
+    let endorsement = &add.endorsement;
+    let endorsed = &running.deployment.endorsed;
+    if endorsed.files().contains_key(&endorsement.digest()) {
+        return Ok(Vec::new());
+    }
+    let replaced = endorsed.admit(endorsement, now.unix())?;
+    Ok(vec![Event::EndorsementAdded {
+        endorsement: Base64(endorsement.bytes().to_vec()),
+        replaced,
+        kind: endorsement.kind().as_str().to_owned(),
+        digest: endorsement.digest(),
+    }])
 }
 
 // A12: the grant holds for the manifest under which it was given, and for no other.

@@ -9,6 +9,7 @@ use strongroom_crypto::secret::RootSecret;
 use strongroom_crypto::time::UnixTime;
 use strongroom_manifest::{Manifest, MarbleType, SecretName, SecretValue};
 
+use super::endorsed::Endorsed;
 use crate::pki::Authority;
 use crate::store::barrier::DeploymentId;
 use crate::store::keyfile::SealedBy;
@@ -38,6 +39,8 @@ pub struct Deployment {
     pub counter: u64,
     /// The newest time that is believed.
     pub newest_time: UnixTime,
+    /// What vendors sign about platforms, as users brought it.
+    pub endorsed: Endorsed,
     /// Sequence numbers of the entries that MarbleRun's update log shows.
     pub updates: Arc<Vec<u64>>,
 }

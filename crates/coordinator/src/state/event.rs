@@ -4,10 +4,11 @@
 //! with a snapshot, the only place where the values lie, so that overwriting or deleting a value leaves nothing of it in
 //! the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use strongroom_api::coordinator::bytes::Base64;
 use strongroom_api::coordinator::log::{Actor, Record};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_manifest::{SecretKind, SecretName, SecretValue};
@@ -71,6 +72,17 @@ pub enum Event {
     Activated(Issued),
     /// A marble got new certificates.
     Renewed(Issued),
+    /// A user brought what a vendor signs about platforms.
+    EndorsementAdded {
+        /// The endorsement, as a file.
+        endorsement: Base64,
+        /// SHA-256 of those that went because of it.
+        replaced: BTreeSet<Digest32>,
+        /// What it is.
+        kind: String,
+        /// SHA-256 of the file.
+        digest: Digest32,
+    },
     /// An authenticated actor was refused.
     Refused {
         /// What was asked for.
@@ -153,6 +165,7 @@ impl Event {
             Self::SecretRead { .. } => "secret_read",
             Self::Activated(_) => "activated",
             Self::Renewed(_) => "renewed",
+            Self::EndorsementAdded { .. } => "endorsement_added",
             Self::Refused { .. } => "refused",
             Self::RefusalsCounted { .. } => "refusals_counted",
             Self::Checkpoint { .. } => "checkpoint",
@@ -184,6 +197,16 @@ impl Event {
             Self::Started { version } => vec![("version", version.clone())],
             Self::SecretRead { secret } => vec![("secret", secret.clone())],
             Self::Activated(issued) | Self::Renewed(issued) => issued.details(),
+            Self::EndorsementAdded {
+                replaced,
+                kind,
+                digest,
+                ..
+            } => vec![
+                ("kind", kind.clone()),
+                ("digest", digest.to_string()),
+                ("replaced", replaced.len().to_string()),
+            ],
             Self::Refused { action, code } => vec![("action", action.clone()), ("code", code.clone())],
             Self::RefusalsCounted { since_ms, counts } => {
                 let mut details: BTreeMap<String, String> = counts

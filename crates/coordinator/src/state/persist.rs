@@ -18,7 +18,9 @@ use strongroom_manifest::{Manifest, SecretName, SecretValue};
 use zeroize::Zeroizing;
 
 use super::deployment::{Deployment, Held, InForce, LeafHeld, Leaves};
+use super::endorsed::Endorsed;
 use super::phase::Phase;
+use crate::endorsement::Endorsement;
 use crate::pki::Authority;
 use crate::store::barrier::{DeploymentId, open_with, seal_with};
 use crate::store::keyfile::SealedBy;
@@ -79,6 +81,13 @@ pub fn encode(phase: &Phase, guard: &GuardKey, random: &dyn Random) -> Option<Ze
         counter: deployment.counter,
         newest_time: deployment.newest_time.0,
         updates: deployment.updates.to_vec(),
+        endorsements: deployment
+            .endorsed
+            .files()
+            .values()
+            .map(|file| Base64(file.bytes().to_vec()))
+            .collect(),
+        evaluation_floors: deployment.endorsed.floors().clone(),
     };
     Some(to_json(&stored))
 }
@@ -106,6 +115,10 @@ pub fn decode(bytes: &[u8], guard: Guard<'_>) -> Result<Phase, Unreadable> {
             secrets.insert(name, Arc::new(held));
         }
     }
+    let endorsements = stored.endorsements.into_iter();
+    let endorsements: Vec<_> = endorsements
+        .map(|file| Endorsement::read(file.0).map_err(|_| Unreadable("an endorsement")))
+        .collect::<Result<_, _>>()?;
     let root_secret = RootSecret::from_slice(&stored.root_secret.0).map_err(|_| Unreadable("root secret"))?;
     let deployment = Deployment {
         id,
@@ -123,6 +136,7 @@ pub fn decode(bytes: &[u8], guard: Guard<'_>) -> Result<Phase, Unreadable> {
             .collect(),
         counter: stored.counter,
         newest_time: UnixTime(stored.newest_time),
+        endorsed: Endorsed::new(endorsements, stored.evaluation_floors),
         updates: Arc::new(stored.updates),
     };
     Ok(Phase::begin(deployment, manifest, Leaves(stored.leaves)))
@@ -146,6 +160,10 @@ struct Stored {
     counter: u64,
     newest_time: u64,
     updates: Vec<u64>,
+    #[serde(default)]
+    endorsements: Vec<Base64>,
+    #[serde(default)]
+    evaluation_floors: BTreeMap<String, u32>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -45,6 +45,24 @@ pub enum Refusal {
         /// How far.
         behind_seconds: u64,
     },
+    /// Older collateral than was seen before hides what was found since.
+    #[error(
+        "the TCB information of platform family {family} is of evaluation {number}, and evaluation {floor} was seen before: fetch the current one"
+    )]
+    EndorsementOlder {
+        /// The platform family (FMSPC).
+        family: String,
+        /// The evaluation of what was brought.
+        number: u32,
+        /// The newest one that was seen.
+        floor: u32,
+    },
+    /// An endorsement whose time is over.
+    #[error("the time of this endorsement is over: fetch the current one")]
+    EndorsementExpired,
+    /// As many endorsements as are kept.
+    #[error("as many endorsements are kept as may be: those whose time is over make room")]
+    TooManyEndorsements,
     /// The recovery secret does not open the state, or its signature is not by the recovery key.
     #[error("{0}")]
     Recovery(&'static str),
@@ -68,6 +86,9 @@ impl Refusal {
             Self::SecretUnset(_) => "secret.unset",
             Self::NotActivated { .. } => "marble.not_activated",
             Self::TimeBehind { .. } => "time.behind",
+            Self::EndorsementOlder { .. } => "endorsement.older",
+            Self::EndorsementExpired => "endorsement.expired",
+            Self::TooManyEndorsements => "limit.items",
             Self::Recovery(_) => "recovery.refused",
             Self::QueueFull => "limit.queue",
             Self::Store => "state.store",

@@ -52,6 +52,7 @@ impl World {
             activations: BTreeMap::new(),
             counter: 0,
             newest_time: NOW,
+            endorsed: Endorsed::default(),
             updates: Arc::default(),
         };
         let root = Root::generate(NOW, &SystemRandom).expect("a root");

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use strongroom_api::coordinator::log::Actor;
+use strongroom_attest::Endorsements;
 use strongroom_attester::Attester;
 use strongroom_crypto::random::Random;
 use strongroom_crypto::x509::Names;
@@ -49,6 +50,8 @@ pub struct Tools {
     pub clock: Clock,
     /// Names in the certificates of a new deployment.
     pub names: Names,
+    /// What vendors sign about platforms.
+    pub endorsements: Arc<Endorsements>,
     /// Version of the program, for the log.
     pub version: String,
 }

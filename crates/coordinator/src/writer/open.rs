@@ -19,7 +19,7 @@ use super::{QUEUE_COMMANDS_MAX, Tools, WriterHandle};
 use crate::pki::Authority;
 use crate::state::persist::{self, Guard, Unreadable};
 use crate::state::phase::Sealed;
-use crate::state::{Deployment, Event, Fact, Leaves, Phase};
+use crate::state::{Deployment, Endorsed, Event, Fact, Leaves, Phase};
 use crate::store::barrier::{Barrier, Place, Tampered};
 use crate::store::keyfile::{KeyFile, KeyFileError, SealedBy};
 use crate::store::{Entry, Loaded, READ_ENTRIES_MAX, StoreError};
@@ -138,6 +138,7 @@ async fn found(tools: Tools, own: Own) -> Result<Core, OpenError> {
         activations: std::collections::BTreeMap::new(),
         counter: tools.attester.counter_read(&counter_name(&id)).await?,
         newest_time: now,
+        endorsed: Endorsed::default(),
         updates: Arc::default(),
     };
     let founded = Event::Founded(Box::new(deployment.clone()));

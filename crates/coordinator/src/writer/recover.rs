@@ -134,7 +134,11 @@ impl Core {
                 Refusal::Recovery("the platform could not make evidence")
             })?;
         let now = (self.tools.clock)().unix();
-        let appraised = verify_against(&entries, &evidence, &Endorsements::none(), &binding, now);
+        let mut endorsements = Endorsements::clone(&self.tools.endorsements);
+        if let Some(deployment) = phase.deployment() {
+            endorsements = endorsements.and(deployment.endorsed.endorsements());
+        }
+        let appraised = verify_against(&entries, &evidence, &endorsements, &binding, now);
         appraised.map(|_| ()).map_err(|error| {
             tracing::error!(code = error.code().as_str(), %error, "the manifest does not let this coordinator take over");
             Refusal::Recovery(OTHER_BUILD)

@@ -136,6 +136,7 @@ async fn start(folder: &std::path::Path) -> (WriterHandle, Arc<Failing>, Arc<One
         random: Arc::new(SystemRandom),
         clock: Arc::new(|| Now { ms: NOW.0 * 1000 }),
         names: coordinator_names(["localhost"]),
+        endorsements: Arc::default(),
         version: "test".into(),
     };
     (open(tools).await.expect("opens"), store, platform)

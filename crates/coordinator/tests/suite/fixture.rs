@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
+use strongroom_attest::Endorsements;
 use strongroom_coordinator::app::{Coordinator, Parts};
 use strongroom_coordinator::pki::coordinator_names;
 use strongroom_coordinator::server::Ports;
@@ -143,6 +144,7 @@ pub(crate) async fn open(
             ms: reading.load(Ordering::SeqCst),
         }),
         names: coordinator_names(["localhost"]),
+        endorsements: Endorsements::none(),
         version: "test".to_owned(),
     };
     Ok((Coordinator::open(parts).await?, clock))

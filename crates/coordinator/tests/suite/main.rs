@@ -1,6 +1,7 @@
 //! The coordinator in one process: real ports, real TLS, a real state folder; the platform is a test's own.
 
 mod activation;
+mod endorsements;
 mod evidence;
 mod fixture;
 mod log;

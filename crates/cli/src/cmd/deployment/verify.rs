@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use strongroom_client::files::{self, Existing, Visibility};
-use strongroom_client::{Coordinator, Pin, Trust, policy};
+use strongroom_client::{Caller, Coordinator, Pin, Trust, policy};
 
-use crate::context::{Context, User};
+use crate::context::{Context, Endorse, User};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,6 +37,9 @@ pub(crate) struct Args {
     platform_root: Vec<PathBuf>,
 
     #[command(flatten)]
+    endorse: Endorse,
+
+    #[command(flatten)]
     user: User,
 }
 
@@ -57,9 +60,11 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         Some(trust) if args.accept_changes => Pin::AcceptChanges(trust),
         Some(trust) => Pin::Hold(trust),
     };
-    let verified = coordinator
-        .verify(&policy, pin, &context.caller(identity.as_ref()))
-        .await?;
+    let caller = Caller {
+        endorsements: &args.endorse.load()?,
+        ..context.caller(identity.as_ref())
+    };
+    let verified = coordinator.verify(&policy, pin, &caller).await?;
     if let Some(file) = &args.trust {
         verified.trust().save(file)?;
     }

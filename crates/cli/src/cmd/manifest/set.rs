@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use strongroom_client::policy::Expectation;
-use strongroom_client::{Coordinator, Error, manifest, recovery};
+use strongroom_client::{Caller, Coordinator, Error, manifest, recovery};
 
-use crate::context::Context;
+use crate::context::{Context, Endorse};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Where to write the encrypted parts of the recovery secret. They are given once.
     #[arg(long, value_name = "FILE")]
     recovery_out: Option<PathBuf>,
+
+    #[command(flatten)]
+    endorse: Endorse,
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
@@ -40,9 +43,13 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         (Some(file), _) if file.exists() => return Err(Error::Exists(file.clone()).into()),
         _ => {}
     }
+    let caller = Caller {
+        endorsements: &args.endorse.load()?,
+        ..context.caller(None)
+    };
     let coordinator = Coordinator::at(&args.host)?;
     let empty = coordinator
-        .verify_awaiting_manifest(expectation.coordinator(), &context.caller(None))
+        .verify_awaiting_manifest(expectation.coordinator(), &caller)
         .await?;
     let set = empty.set_manifest(&manifest).await?;
     if let Some(file) = args

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use strongroom_client::{Coordinator, Error, Pin, Trust, files, policy};
+use strongroom_client::{Caller, Coordinator, Error, Pin, Trust, files, policy};
 
-use crate::context::{self, Context};
+use crate::context::{self, Context, Endorse};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Private key of that user (PKCS#8 PEM).
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+
+    #[command(flatten)]
+    endorse: Endorse,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +53,10 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     }
     let names: Vec<String> = secrets.iter().map(|(name, _)| name.clone()).collect();
 
-    let caller = context.caller(Some(&identity));
+    let caller = Caller {
+        endorsements: &args.endorse.load()?,
+        ..context.caller(Some(&identity))
+    };
     let mut verified = Coordinator::at(&args.host)?
         .verify(&policy, Pin::Hold(&trust), &caller)
         .await?;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{post, put};
 
-use super::only_get;
+use super::{get_and_post, only_get};
 use crate::app::Coordinator;
 
+mod endorsements;
 mod evidence;
 mod log;
 mod secrets;
@@ -18,6 +19,10 @@ pub(super) fn router() -> Router<Arc<Coordinator>> {
     Router::new()
         .route("/status", only_get(status::status))
         .route("/evidence", post(evidence::evidence))
+        .route(
+            "/endorsements",
+            get_and_post(endorsements::list, endorsements::add),
+        )
         .route("/secrets", put(secrets::put))
         .route("/log", only_get(log::log))
 }
