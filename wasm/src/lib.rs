@@ -5,7 +5,7 @@
 //!
 //! ```json
 //! {"platform": "tdx", "evidence": "<hex>", "endorsements": ["<hex>"], "event_log": "<hex>", "at": 1751624191,
-//!  "report_data": "<hex>", "policy": "<strongroom.policy.v1 as text>"}
+//!  "report_data": "<hex>", "nonce": "<hex>", "policy": "<strongroom.policy.v1 as text>"}
 //! ```
 //!
 //! All but `evidence` and `at` may be left out. The answer is a report (`docs/schema/report.v1.json`), or `{"error": "…"}`
@@ -14,7 +14,7 @@
 use std::cell::RefCell;
 
 use serde::Deserialize;
-use strongroom_attest::{Endorsements, Evidence, Inspection, InspectionPolicy, ParseError, Platform, Roots};
+use strongroom_attest::{Endorsements, Evidence, Inspection, InspectionPolicy, Platform, Roots};
 use strongroom_crypto::time::UnixTime;
 
 /// Largest request, in bytes.
@@ -35,6 +35,7 @@ struct Request {
     event_log: Option<String>,
     at: u64,
     report_data: Option<String>,
+    nonce: Option<String>,
     policy: Option<String>,
 }
 
@@ -74,6 +75,7 @@ fn report(request: &[u8]) -> Result<String, String> {
     let evidence = bytes("evidence", &request.evidence)?;
     let event_log = optional("event_log", request.event_log.as_deref())?;
     let report_data = optional("report_data", request.report_data.as_deref())?;
+    let nonce = optional("nonce", request.nonce.as_deref())?;
     let mut endorsements = Endorsements::none();
     for (index, endorsement) in request.endorsements.iter().enumerate() {
         endorsements
@@ -91,11 +93,12 @@ fn report(request: &[u8]) -> Result<String, String> {
                 policy: &policy,
                 roots: &Roots::none(),
                 report_data: report_data.as_deref(),
+                nonce: nonce.as_deref(),
                 now: UnixTime(request.at),
             };
             inspection.report(&evidence)
         }
-        Err(error @ ParseError::NoPlatform) => return Err(error.to_string()),
+        Err(error) if error.is_foreign() => return Err(error.to_string()),
         Err(error) => Inspection::unread(&error),
     };
     serde_json::to_string(&report).map_err(|error| error.to_string())

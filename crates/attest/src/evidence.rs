@@ -287,6 +287,15 @@ fn open_enclave(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 impl ParseError {
+    /// Whether the bytes are the evidence of no known platform at all, rather than that of one, and damaged.
+    #[must_use]
+    pub const fn is_foreign(&self) -> bool {
+        matches!(
+            self,
+            Self::Empty | Self::Magic | Self::OpenEnclave | Self::UnknownPlatform(_) | Self::NoPlatform
+        )
+    }
+
     /// The platform that the evidence is of, where that much could be read.
     #[must_use]
     pub const fn platform(&self) -> Option<Platform> {

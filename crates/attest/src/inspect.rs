@@ -24,9 +24,11 @@ pub struct Inspection<'a> {
     pub policy: &'a InspectionPolicy,
     /// Roots accepted beside those of the policy.
     pub roots: &'a Roots,
-    /// What the evidence should say about the session, if that is known: report data, or a TPM's nonce. Shorter than
-    /// the field, it is followed by zeros there.
+    /// The report data that the evidence should carry, if that is known. Shorter than 64 bytes, it is followed by zeros
+    /// there.
     pub report_data: Option<&'a [u8]>,
+    /// The nonce that the evidence should answer, if that is known: a TPM's `extraData`, elsewhere the report data.
+    pub nonce: Option<&'a [u8]>,
     /// The time to judge at.
     pub now: UnixTime,
 }
@@ -130,18 +132,34 @@ impl Inspection<'_> {
     }
 
     fn check_report_data(&self, evidence: &Evidence, report: &mut Report) {
-        let found = evidence.inner().freshness();
-        let shown = hex::encode(found);
-        let Some(expected) = self.report_data else {
-            report.skip(
-                step::BINDING,
-                format!("no report data and no nonce given; the evidence says {shown}"),
-            );
-            return;
+        let inner = evidence.inner();
+        let asked = [
+            (self.report_data, inner.report_data().as_slice()),
+            (self.nonce, inner.freshness()),
+        ];
+        let differs = |(expected, found): &(Option<&[u8]>, &[u8])| {
+            expected.is_some_and(|expected| !is_padded(expected, found))
         };
-        let holds = found
-            .strip_prefix(expected)
-            .is_some_and(|rest| !expected.is_empty() && rest.iter().all(|byte| *byte == 0));
-        report.check(step::BINDING, holds, hex::encode(expected), shown);
+        let given = asked.iter().find(|pair| differs(pair));
+        let given = given.or_else(|| asked.iter().find(|(expected, _)| expected.is_some()));
+        match given {
+            Some((Some(expected), found)) => {
+                let holds = is_padded(expected, found);
+                report.check(step::BINDING, holds, hex::encode(expected), hex::encode(found));
+            }
+            _ => {
+                let shown = hex::encode(inner.freshness());
+                report.skip(
+                    step::BINDING,
+                    format!("no report data and no nonce given; the evidence says {shown}"),
+                );
+            }
+        }
     }
+}
+
+/// Whether `found` is `expected`, filled up with zeros. Nothing is never what was expected.
+fn is_padded(expected: &[u8], found: &[u8]) -> bool {
+    let rest = found.strip_prefix(expected);
+    !expected.is_empty() && rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
 }

@@ -33,6 +33,7 @@
 //! }
 //! ```
 
+pub mod advice;
 pub mod binding;
 mod cache;
 pub mod claims;
@@ -50,6 +51,7 @@ pub mod platform;
 mod policy;
 pub mod reference;
 pub mod report;
+mod report_file;
 mod report_text;
 mod rules;
 pub mod step;
@@ -67,5 +69,6 @@ pub use parts::Parts;
 pub use platform::Platform;
 pub use reference::{Appraised, ClientPolicy, CoordinatorExpectation, PolicyError, ReferenceValues};
 pub use report::{Check, Outcome, Report, TcbSummary};
+pub use report_file::{NotAReport, WrittenCheck, WrittenReport};
 pub use step::Step;
 pub use verify::{EVIDENCE_AGE_SECONDS_MAX, TOLERANCE_SECONDS, Verified, verify};

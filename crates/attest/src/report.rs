@@ -3,7 +3,7 @@
 //! verdict: that is the `Ok` of [`crate::verify`] and [`crate::ReferenceValues::appraise`].
 
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::binding::Subject;
 use crate::claims::Protection;
@@ -34,7 +34,7 @@ pub struct Check {
 }
 
 /// How a check came out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// It held.
@@ -160,6 +160,15 @@ impl Report {
             .any(|check| check.id == step.id && failed(check))
     }
 
+    /// `accepted` or `refused`.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match self.first_failure() {
+            None => "accepted",
+            Some(_) => "refused",
+        }
+    }
+
     pub(crate) fn passed_count(&self) -> usize {
         self.checks
             .iter()
@@ -215,7 +224,8 @@ impl Report {
     }
 
     /// The sentence about the first failure, with its code.
-    pub(crate) fn refusal(&self) -> Option<(Code, String)> {
+    #[must_use]
+    pub fn refusal(&self) -> Option<(Code, String)> {
         let check = self.first_failure()?;
         let Outcome::Failed { expected, found } = &check.outcome else {
             return None;
@@ -243,7 +253,7 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let failed = self.first_failure();
         let mut json = serializer.serialize_struct("Report", 8)?;
-        json.serialize_field("verdict", if failed.is_some() { "refused" } else { "accepted" })?;
+        json.serialize_field("verdict", self.verdict())?;
         json.serialize_field("first_failed_check", &failed.map(|check| check.id))?;
         json.serialize_field("subject", &self.subject)?;
         json.serialize_field("platform", &self.platform)?;

@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 /// The nouns.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Attestation on this machine.
+    /// Evidence: check and explain it; what this machine could attest with.
     #[command(subcommand)]
     Attest(cmd::attest::Command),
     /// Keys and encrypted bundles of models.

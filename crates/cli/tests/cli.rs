@@ -46,6 +46,8 @@ fn every_verb_has_help() {
     let folder = folder();
     let verbs = [
         "attest doctor",
+        "attest verify",
+        "attest explain",
         "model",
         "model key new",
         "model key id",

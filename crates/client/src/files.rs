@@ -56,6 +56,19 @@ pub fn read_secret(path: &Path) -> Result<SecretBytes, Error> {
     read_at_most(path, SECRET_BYTES_MAX).map(SecretBytes::new)
 }
 
+/// Reads a file that a command is about. That it cannot be read is the caller's mistake, as any other wrong argument.
+pub(crate) fn read_input(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    read_at_most(path, bytes_max).map_err(|error| match error {
+        Error::File { source, .. } => unusable(path, &source),
+        other => other,
+    })
+}
+
+/// The error of an input that cannot be read.
+pub(crate) fn unusable(path: &Path, error: &std::io::Error) -> Error {
+    Error::input(path.display().to_string(), format!("cannot be read: {error}"))
+}
+
 fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::File {
         action: "read",

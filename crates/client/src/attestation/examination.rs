@@ -1,0 +1,141 @@
+//! One piece of evidence from a file, examined.
+
+use std::path::{Path, PathBuf};
+
+use strongroom_attest::{Evidence, Inspection, InspectionPolicy, ParseError, Platform, Report, Roots};
+use strongroom_crypto::time::UnixTime;
+
+use super::endorsements;
+use crate::error::Error;
+use crate::files;
+
+/// Evidence in a file, and what it is held against.
+#[derive(Debug, Clone)]
+pub struct Examination<'a> {
+    /// The platform that the evidence is of; without it the bytes tell.
+    pub platform: Option<Platform>,
+    /// The evidence, as vendors' tools write it or in our envelope.
+    pub evidence: &'a Path,
+    /// Files and folders with what vendors sign about the platform.
+    pub endorsements: &'a [PathBuf],
+    /// The event log that lies beside the evidence.
+    pub event_log: Option<&'a Path>,
+    /// The report data that the evidence should carry; shorter than 64 bytes, it is followed by zeros there.
+    pub report_data: Option<&'a [u8]>,
+    /// The nonce that the evidence should answer: a TPM's `extraData`, elsewhere the report data.
+    pub nonce: Option<&'a [u8]>,
+    /// A policy (`strongroom.policy.v1`); without it the strict one for any program.
+    pub policy: Option<&'a Path>,
+    /// The time to judge at.
+    pub at: UnixTime,
+}
+
+/// What an examination found.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// Every check.
+    pub report: Report,
+    /// Files in the folders of endorsements that are none.
+    pub passed_over: Vec<PathBuf>,
+}
+
+/// Most bytes of an event log.
+const EVENT_LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Most bytes of report data or of a nonce.
+const REPORT_DATA_BYTES_MAX: usize = 64;
+
+impl Examination<'_> {
+    /// Examines it. Evidence that is damaged or refused has a report that says so.
+    ///
+    /// # Errors
+    /// [`Error::Input`] and [`Error::Policy`] where a file cannot be used, or holds the evidence of no known platform.
+    pub fn examine(&self) -> Result<Examined, Error> {
+        check_length("report data", self.report_data)?;
+        check_length("nonce", self.nonce)?;
+        let gathered = endorsements::gather(self.endorsements)?;
+        let given = self.policy.map(load_policy).transpose()?;
+        let event_log = self
+            .event_log
+            .map(|path| files::read_input(path, EVENT_LOG_BYTES_MAX));
+        let event_log = event_log.transpose()?;
+        let bytes = files::read_input(self.evidence, files::FILE_BYTES_MAX)?;
+        let report = match Evidence::read_native(self.platform, &bytes, event_log.as_deref()) {
+            Ok(evidence) => {
+                let policy = given.unwrap_or_else(|| InspectionPolicy::strict(evidence.platform()));
+                let inspection = Inspection {
+                    endorsements: &gathered.endorsements,
+                    policy: &policy,
+                    roots: &Roots::none(),
+                    report_data: self.report_data,
+                    nonce: self.nonce,
+                    now: self.at,
+                };
+                inspection.report(&evidence)
+            }
+            Err(error) if error.is_foreign() => return Err(self.foreign(&error, &bytes)),
+            Err(error) => Inspection::unread(&error),
+        };
+        Ok(Examined {
+            report,
+            passed_over: gathered.passed_over,
+        })
+    }
+
+    fn foreign(&self, error: &ParseError, bytes: &[u8]) -> Error {
+        let why = match (error, self.platform) {
+            (ParseError::NoPlatform, Some(platform)) => format!("not the evidence of platform {platform}"),
+            _ => error.to_string(),
+        };
+        Error::input(self.evidence.display().to_string(), as_text(bytes, why))
+    }
+}
+
+fn check_length(what: &str, bytes: Option<&[u8]>) -> Result<(), Error> {
+    match bytes {
+        Some([]) => Err(Error::input(what, "empty: nothing would be asked for")),
+        Some(bytes) if bytes.len() > REPORT_DATA_BYTES_MAX => Err(Error::input(
+            what,
+            format!("more than {REPORT_DATA_BYTES_MAX} bytes"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn load_policy(path: &Path) -> Result<InspectionPolicy, Error> {
+    let json = files::read_input(path, files::FILE_BYTES_MAX)?;
+    Ok(InspectionPolicy::parse(&json)?)
+}
+
+/// Fewer characters are as likely a word as encoded bytes.
+const ENCODED_BYTES_MIN: usize = 64;
+
+/// The sentence, and that the bytes are themselves written as text, if they are: a common mistake.
+pub(super) fn as_text(bytes: &[u8], why: String) -> String {
+    let all = |is: fn(&u8) -> bool| bytes.iter().all(|byte| byte.is_ascii_whitespace() || is(byte));
+    let encoding = if bytes.len() < ENCODED_BYTES_MIN {
+        return why;
+    } else if all(u8::is_ascii_hexdigit) {
+        "hexadecimal"
+    } else if all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte)) {
+        "base64"
+    } else {
+        return why;
+    };
+    format!("{why}; it looks like {encoding} text: decode it, only the bytes themselves are read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_written_as_text_are_recognised() {
+        let why = |bytes: &[u8]| as_text(bytes, "no".to_owned());
+        assert!(why(&b"00aAfF\n".repeat(20)).contains("hexadecimal"));
+        assert!(why(&b"AQIDzz+/\n".repeat(20)).contains("base64"));
+        assert_eq!(why(&[0; 100]), "no");
+        assert_eq!(why(b"abcdef"), "no");
+        assert_eq!(why(&b"{\"a\": 1}".repeat(20)), "no");
+    }
+}
