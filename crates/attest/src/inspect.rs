@@ -3,6 +3,7 @@
 //! opens nothing.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use strongroom_crypto::time::UnixTime;
 
 use crate::binding::Subject;
@@ -39,12 +40,18 @@ pub struct Inspection<'a> {
 pub struct InspectionPolicy(Vec<ReferenceValues>);
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PolicyJson {
     format: String,
     #[serde(default)]
     evidence: Vec<Fields>,
     #[serde(default)]
     coordinator: Vec<Fields>,
+    // What is expected of a deployment, beside its machine: evidence from a file says nothing about it.
+    #[serde(default, rename = "manifest_digests")]
+    _manifest_digests: IgnoredAny,
+    #[serde(default, rename = "roles")]
+    _roles: IgnoredAny,
 }
 
 impl InspectionPolicy {

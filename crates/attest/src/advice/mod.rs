@@ -3,6 +3,7 @@
 //! The texts name no values: the report's line above them does.
 
 mod common;
+mod snp;
 
 use std::fmt;
 
@@ -42,7 +43,7 @@ impl Advice {
 /// Ids of checks, each with its advice.
 type Table = &'static [(&'static str, Advice)];
 
-const TABLES: &[Table] = &[common::ADVICE];
+const TABLES: &[Table] = &[common::ADVICE, snp::ADVICE];
 
 /// The advice on the check with this id.
 #[must_use]

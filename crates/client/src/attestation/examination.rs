@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom_attest::{Evidence, Inspection, InspectionPolicy, ParseError, Platform, Report, Roots};
+use strongroom_attest::{Evidence, Form, Inspection, InspectionPolicy, ParseError, Platform, Report, Roots};
 use strongroom_crypto::time::UnixTime;
 
 use super::endorsements;
@@ -60,7 +60,11 @@ impl Examination<'_> {
             .map(|path| files::read_input(path, EVENT_LOG_BYTES_MAX));
         let event_log = event_log.transpose()?;
         let bytes = files::read_input(self.evidence, files::FILE_BYTES_MAX)?;
-        let report = match Evidence::read_native(self.platform, &bytes, event_log.as_deref()) {
+        let read = |event_log| Evidence::read_native(self.platform, &bytes, event_log);
+        if event_log.is_some() {
+            check_takes_event_log(&read(None))?;
+        }
+        let report = match read(event_log.as_deref()) {
             Ok(evidence) => {
                 let policy = given.unwrap_or_else(|| InspectionPolicy::strict(evidence.platform()));
                 let inspection = Inspection {
@@ -100,6 +104,23 @@ fn check_length(what: &str, bytes: Option<&[u8]>) -> Result<(), Error> {
         )),
         _ => Ok(()),
     }
+}
+
+/// A log that nothing would be held against is a mistake in the arguments, whatever the evidence is worth.
+fn check_takes_event_log(evidence: &Result<Evidence, ParseError>) -> Result<(), Error> {
+    let why = match evidence {
+        Ok(evidence) if evidence.form() == Form::Envelope => {
+            "evidence in an envelope of ours carries its event log itself".to_owned()
+        }
+        Ok(evidence) if !matches!(evidence.platform(), Platform::Tdx | Platform::Tpm) => {
+            format!(
+                "no event log belongs to evidence of platform {}",
+                evidence.platform()
+            )
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::input("event log", why))
 }
 
 fn load_policy(path: &Path) -> Result<InspectionPolicy, Error> {
