@@ -119,8 +119,8 @@ impl Evidence {
     /// Most bytes of evidence that are looked at.
     pub const BYTES_MAX: usize = 512 * 1024;
 
-    /// Most bytes of evidence in a file, event logs apart.
-    pub const NATIVE_BYTES_MAX: usize = 1024 * 1024;
+    /// Most bytes of evidence in a file: a TPM's has event logs within.
+    pub const NATIVE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
     /// Reads evidence from its envelope (step 1).
     ///
@@ -203,9 +203,6 @@ impl Evidence {
         bytes: &[u8],
         event_log: Option<&[u8]>,
     ) -> Result<Self, ParseError> {
-        if bytes.len() > Self::NATIVE_BYTES_MAX {
-            return Err(ParseError::TooLarge { length: bytes.len() });
-        }
         if bytes.starts_with(&MAGIC) {
             let evidence = Self::parse(bytes)?;
             let same = platform.is_none_or(|platform| platform == evidence.platform);
@@ -217,6 +214,10 @@ impl Evidence {
         }
         let quote = open_enclave(bytes).unwrap_or(bytes);
         let platform = platform::recognise(platform, quote).ok_or(ParseError::NoPlatform)?;
+        if bytes.len() > Self::NATIVE_BYTES_MAX {
+            let what = "it is larger than any evidence";
+            return Err(ParseError::Body { platform, what });
+        }
         let parts = platform::read_native(platform, quote, event_log)?;
         Ok(Self {
             platform,

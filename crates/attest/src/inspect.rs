@@ -14,7 +14,7 @@ use crate::policy::POLICY_FORMAT;
 use crate::reference::{Fields, PolicyError, ReferenceValues};
 use crate::report::Report;
 use crate::step;
-use crate::verify::check_authenticity;
+use crate::verify::{check_authenticity, check_form};
 
 /// What evidence from a file is held against.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ pub struct Inspection<'a> {
     pub policy: &'a InspectionPolicy,
     /// Roots accepted beside those of the policy.
     pub roots: &'a Roots,
-    /// The report data that the evidence should carry, if that is known. Shorter than 64 bytes, it is followed by zeros
-    /// there.
+    /// What the evidence should say about the session, if that is known: report data, or a TPM's `extraData`. Shorter than
+    /// report data, it is followed by zeros there.
     pub report_data: Option<&'a [u8]>,
-    /// The nonce that the evidence should answer, if that is known: a TPM's `extraData`, elsewhere the report data.
+    /// The same, for whoever calls it a nonce. Given both, both must hold.
     pub nonce: Option<&'a [u8]>,
     /// The time to judge at.
     pub now: UnixTime,
@@ -130,7 +130,10 @@ impl Inspection<'_> {
     fn report_by(&self, evidence: &Evidence, values: &ReferenceValues) -> Report {
         let mut report = self.begin(evidence);
         let roots = values.roots().clone().and(self.roots);
-        let claims = check_authenticity(evidence, self.endorsements, &roots, self.now, &mut report); // 1–6
+        check_form(evidence, &mut report); // 1
+        // The policy names it. Whether any root is accepted for it as well, step 3 says.
+        report.pass(step::PLATFORM, evidence.platform().name()); // 2
+        let claims = check_authenticity(evidence, self.endorsements, &roots, self.now, &mut report); // 3–6
         self.check_report_data(evidence, &mut report); // 7
         if let Some(claims) = claims {
             values.check(&claims, &roots, &mut report, self.now); // 8–14
@@ -139,34 +142,35 @@ impl Inspection<'_> {
     }
 
     fn check_report_data(&self, evidence: &Evidence, report: &mut Report) {
-        let inner = evidence.inner();
-        let asked = [
-            (self.report_data, inner.report_data().as_slice()),
-            (self.nonce, inner.freshness()),
-        ];
-        let differs = |(expected, found): &(Option<&[u8]>, &[u8])| {
-            expected.is_some_and(|expected| !is_padded(expected, found))
+        let found = evidence.inner().freshness();
+        let shown = hex::encode(found);
+        let asked = [self.report_data, self.nonce];
+        let expected = asked.into_iter().flatten();
+        let Some(first) = expected.clone().next() else {
+            report.skip(
+                step::BINDING,
+                format!("no report data and no nonce given; the evidence says {shown}"),
+            );
+            return;
         };
-        let given = asked.iter().find(|pair| differs(pair));
-        let given = given.or_else(|| asked.iter().find(|(expected, _)| expected.is_some()));
-        match given {
-            Some((Some(expected), found)) => {
-                let holds = is_padded(expected, found);
-                report.check(step::BINDING, holds, hex::encode(expected), hex::encode(found));
-            }
-            _ => {
-                let shown = hex::encode(inner.freshness());
-                report.skip(
-                    step::BINDING,
-                    format!("no report data and no nonce given; the evidence says {shown}"),
-                );
-            }
-        }
+        let differs = expected.clone().find(|expected| !says(found, expected));
+        report.check(
+            step::BINDING,
+            differs.is_none(),
+            hex::encode(differs.unwrap_or(first)),
+            shown,
+        );
     }
 }
 
-/// Whether `found` is `expected`, filled up with zeros. Nothing is never what was expected.
-fn is_padded(expected: &[u8], found: &[u8]) -> bool {
-    let rest = found.strip_prefix(expected);
-    !expected.is_empty() && rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+/// Whether evidence that says `found` says what is expected: in report data zeros may follow. Nothing is never expected.
+fn says(found: &[u8], expected: &[u8]) -> bool {
+    let rest = match found.strip_prefix(expected) {
+        Some(rest) if !expected.is_empty() => rest,
+        _ => return false,
+    };
+    rest.is_empty() || found.len() == REPORT_DATA_BYTES && rest.iter().all(|byte| *byte == 0)
 }
+
+/// Length of report data. What else evidence says about a session, it says without filling.
+const REPORT_DATA_BYTES: usize = 64;

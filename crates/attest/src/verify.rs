@@ -77,7 +77,9 @@ pub fn verify(
         evidence.platform(),
         evidence.inner().protection(),
     );
-    let claims = check_authenticity(evidence, endorsements, roots, now, &mut report); // 1–6
+    check_form(evidence, &mut report); // 1
+    check_platform(evidence, roots, &mut report); // 2
+    let claims = check_authenticity(evidence, endorsements, roots, now, &mut report); // 3–6
     check_binding(evidence, binding, &mut report); // 7
     match (report.first_failure(), claims) {
         (None, Some(claims)) => Ok(Verified {
@@ -89,7 +91,18 @@ pub fn verify(
     }
 }
 
-/// Steps 1 to 6: is it real? Makes claims even when a check failed; only the report says whether they hold.
+/// Step 1: it could be read.
+pub(crate) fn check_form(evidence: &Evidence, report: &mut Report) {
+    let form = evidence.form();
+    let found = match form {
+        // Our body is not what lies in the file.
+        Form::Native => form.to_string(),
+        Form::Envelope | Form::OpenEnclave => format!("{form}, {} bytes", evidence.inner().body().len()),
+    };
+    report.pass(step::FORM, found);
+}
+
+/// Steps 3 to 6: is it real? Makes claims even when a check failed; only the report says whether they hold.
 pub(crate) fn check_authenticity(
     evidence: &Evidence,
     endorsements: &Endorsements,
@@ -97,9 +110,6 @@ pub(crate) fn check_authenticity(
     now: UnixTime,
     report: &mut Report,
 ) -> Option<Claims> {
-    let size = evidence.inner().body().len();
-    report.pass(step::FORM, format!("{}, {size} bytes", evidence.form())); // 1
-    check_platform(evidence, roots, report); // 2
     let endorsements = endorsements.clone().and(&evidence.inner().endorsements());
     let context = Context {
         roots,

@@ -101,7 +101,7 @@ fn a_policy_for_other_platforms_refuses() {
     let report = inspect(&fixture, &strict, |_| {});
     assert_eq!(
         first_failure(&report),
-        Some("platform"),
+        Some("root"),
         "the software platform has no default root"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use strongroom_attest::platform::tpm::KnownKey;
 use strongroom_attest::{Evidence, Form, Inspection, InspectionPolicy, ParseError, Platform, Report, Roots};
 use strongroom_crypto::time::UnixTime;
 
@@ -20,10 +21,14 @@ pub struct Examination<'a> {
     pub endorsements: &'a [PathBuf],
     /// The event log that lies beside the evidence.
     pub event_log: Option<&'a Path>,
-    /// The report data that the evidence should carry; shorter than 64 bytes, it is followed by zeros there.
+    /// What the evidence should say about the session: report data, or a TPM's `extraData`. Shorter than report data, it
+    /// is followed by zeros there.
     pub report_data: Option<&'a [u8]>,
-    /// The nonce that the evidence should answer: a TPM's `extraData`, elsewhere the report data.
+    /// The same, for whoever calls it a nonce. Given both, both must hold.
     pub nonce: Option<&'a [u8]>,
+    /// A file with a TPM's attestation key that is known beforehand: its public area as TPMs and their tools write it, its
+    /// name, or the key in PEM or DER.
+    pub trusted_attestation_key: Option<&'a Path>,
     /// A policy (`strongroom.policy.v1`); without it the strict one for any program.
     pub policy: Option<&'a Path>,
     /// The time to judge at.
@@ -42,6 +47,9 @@ pub struct Examined {
 /// Most bytes of an event log.
 const EVENT_LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// Most bytes of a file with an attestation key.
+const KEY_BYTES_MAX: u64 = 64 * 1024;
+
 /// Most bytes of report data or of a nonce.
 const REPORT_DATA_BYTES_MAX: usize = 64;
 
@@ -59,18 +67,17 @@ impl Examination<'_> {
             .event_log
             .map(|path| files::read_input(path, EVENT_LOG_BYTES_MAX));
         let event_log = event_log.transpose()?;
+        let roots = self.roots()?;
         let bytes = files::read_input(self.evidence, files::FILE_BYTES_MAX)?;
         let read = |event_log| Evidence::read_native(self.platform, &bytes, event_log);
-        if event_log.is_some() {
-            check_takes_event_log(&read(None))?;
-        }
+        self.check_arguments(&read(None))?;
         let report = match read(event_log.as_deref()) {
             Ok(evidence) => {
                 let policy = given.unwrap_or_else(|| InspectionPolicy::strict(evidence.platform()));
                 let inspection = Inspection {
                     endorsements: &gathered.endorsements,
                     policy: &policy,
-                    roots: &Roots::none(),
+                    roots: &roots,
                     report_data: self.report_data,
                     nonce: self.nonce,
                     now: self.at,
@@ -84,6 +91,44 @@ impl Examination<'_> {
             report,
             passed_over: gathered.passed_over,
         })
+    }
+
+    /// What is given beside the policy's roots.
+    fn roots(&self) -> Result<Roots, Error> {
+        let Some(path) = self.trusted_attestation_key else {
+            return Ok(Roots::none());
+        };
+        let key = KnownKey::parse(&files::read_input(path, KEY_BYTES_MAX)?)
+            .map_err(|error| Error::input(path.display().to_string(), error))?;
+        Ok(Roots::none().with_attestation_key(key.to_pin()))
+    }
+
+    /// What this evidence has no use for is a mistake in the arguments, whatever the evidence is worth.
+    fn check_arguments(&self, evidence: &Result<Evidence, ParseError>) -> Result<(), Error> {
+        let platform = match evidence {
+            Ok(evidence) => Some(evidence.platform()),
+            Err(error) => error.platform(),
+        };
+        let Some(platform) = platform else {
+            return Ok(());
+        };
+        if self.trusted_attestation_key.is_some() && platform != Platform::Tpm {
+            let why = format!("evidence of platform {platform} has no attestation key of a TPM");
+            return Err(Error::input("trusted attestation key", why));
+        }
+        if self.event_log.is_none() {
+            return Ok(());
+        }
+        let enveloped = evidence.as_ref().is_ok_and(|it| it.form() == Form::Envelope);
+        if enveloped {
+            let why = "evidence in an envelope of ours carries its event log itself";
+            return Err(Error::input("event log", why));
+        }
+        if !matches!(platform, Platform::Tdx | Platform::Tpm) {
+            let why = format!("no event log belongs to evidence of platform {platform}");
+            return Err(Error::input("event log", why));
+        }
+        Ok(())
     }
 
     fn foreign(&self, error: &ParseError, bytes: &[u8]) -> Error {
@@ -104,23 +149,6 @@ fn check_length(what: &str, bytes: Option<&[u8]>) -> Result<(), Error> {
         )),
         _ => Ok(()),
     }
-}
-
-/// A log that nothing would be held against is a mistake in the arguments, whatever the evidence is worth.
-fn check_takes_event_log(evidence: &Result<Evidence, ParseError>) -> Result<(), Error> {
-    let why = match evidence {
-        Ok(evidence) if evidence.form() == Form::Envelope => {
-            "evidence in an envelope of ours carries its event log itself".to_owned()
-        }
-        Ok(evidence) if !matches!(evidence.platform(), Platform::Tdx | Platform::Tpm) => {
-            format!(
-                "no event log belongs to evidence of platform {}",
-                evidence.platform()
-            )
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::input("event log", why))
 }
 
 fn load_policy(path: &Path) -> Result<InspectionPolicy, Error> {

@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
     /// Explain this report, as `attest verify --json` printed it, instead of evidence.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "platform", "evidence", "endorsements", "event_log", "at", "report_data", "nonce", "policy"
+        "platform", "evidence", "endorsements", "event_log", "at", "report_data", "nonce", "trusted_ak", "policy"
     ])]
     report: Option<PathBuf>,
 }

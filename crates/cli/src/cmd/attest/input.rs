@@ -31,13 +31,18 @@ pub(super) struct Input {
     #[arg(long, value_name = "UNIXTIME")]
     at: Option<u64>,
 
-    /// Report data that the evidence has to carry; shorter than 64 bytes, zeros must follow.
+    /// Report data that the evidence has to carry (of a TPM: extraData); shorter than 64 bytes, zeros must follow.
     #[arg(long, value_name = "HEX", value_parser = bytes)]
     report_data: Option<Bytes>,
 
-    /// Nonce that the evidence has to answer: a TPM's extraData, elsewhere the report data.
+    /// Nonce that the evidence has to answer: as --report-data. Given both, both must hold.
     #[arg(long, value_name = "HEX", value_parser = bytes)]
     nonce: Option<Bytes>,
+
+    /// A TPM's attestation key that you know to be genuine: its public area as written by TPM tools (TPMT_PUBLIC,
+    /// TPM2B_PUBLIC), or the key in PEM or DER. Without it, an enrolment or a certificate has to vouch for the key.
+    #[arg(long = "trusted-ak", value_name = "FILE")]
+    trusted_ak: Option<PathBuf>,
 
     /// A policy (strongroom.policy.v1). Without it: strict, for any program.
     #[arg(long, value_name = "FILE")]
@@ -70,6 +75,7 @@ impl Input {
             event_log: self.event_log.as_deref(),
             report_data: self.report_data.as_ref().map(|bytes| bytes.0.as_slice()),
             nonce: self.nonce.as_ref().map(|bytes| bytes.0.as_slice()),
+            trusted_attestation_key: self.trusted_ak.as_deref(),
             policy: self.policy.as_deref(),
             at: self.at.map_or(context.now, UnixTime),
         };
