@@ -5,7 +5,7 @@
 //!
 //! ```json
 //! {"platform": "tdx", "evidence": "<hex>", "endorsements": ["<hex>"], "event_log": "<hex>", "at": 1751624191,
-//!  "report_data": "<hex>", "nonce": "<hex>", "policy": "<strongroom.policy.v1 as text>"}
+//!  "report_data": "<hex>", "policy": "<strongroom.policy.v1 as text>"}
 //! ```
 //!
 //! All but `evidence` and `at` may be left out. The answer is a report (`docs/schema/report.v1.json`), or `{"error": "…"}`
@@ -35,7 +35,6 @@ struct Request {
     event_log: Option<String>,
     at: u64,
     report_data: Option<String>,
-    nonce: Option<String>,
     policy: Option<String>,
 }
 
@@ -75,7 +74,6 @@ fn report(request: &[u8]) -> Result<String, String> {
     let evidence = bytes("evidence", &request.evidence)?;
     let event_log = optional("event_log", request.event_log.as_deref())?;
     let report_data = optional("report_data", request.report_data.as_deref())?;
-    let nonce = optional("nonce", request.nonce.as_deref())?;
     let mut endorsements = Endorsements::none();
     for (index, endorsement) in request.endorsements.iter().enumerate() {
         endorsements
@@ -93,7 +91,6 @@ fn report(request: &[u8]) -> Result<String, String> {
                 policy: &policy,
                 roots: &Roots::none(),
                 report_data: report_data.as_deref(),
-                nonce: nonce.as_deref(),
                 now: UnixTime(request.at),
             };
             inspection.report(&evidence)

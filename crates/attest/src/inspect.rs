@@ -25,11 +25,9 @@ pub struct Inspection<'a> {
     pub policy: &'a InspectionPolicy,
     /// Roots accepted beside those of the policy.
     pub roots: &'a Roots,
-    /// What the evidence should say about the session, if that is known: report data, or a TPM's `extraData`. Shorter than
-    /// report data, it is followed by zeros there.
+    /// What the evidence should say about the session, if that is known: report data, or a TPM's nonce (`extraData`).
+    /// Shorter than report data, it is followed by zeros there.
     pub report_data: Option<&'a [u8]>,
-    /// The same, for whoever calls it a nonce. Given both, both must hold.
-    pub nonce: Option<&'a [u8]>,
     /// The time to judge at.
     pub now: UnixTime,
 }
@@ -144,22 +142,14 @@ impl Inspection<'_> {
     fn check_report_data(&self, evidence: &Evidence, report: &mut Report) {
         let found = evidence.inner().freshness();
         let shown = hex::encode(found);
-        let asked = [self.report_data, self.nonce];
-        let expected = asked.into_iter().flatten();
-        let Some(first) = expected.clone().next() else {
+        let Some(expected) = self.report_data else {
             report.skip(
                 step::BINDING,
                 format!("no report data and no nonce given; the evidence says {shown}"),
             );
             return;
         };
-        let differs = expected.clone().find(|expected| !says(found, expected));
-        report.check(
-            step::BINDING,
-            differs.is_none(),
-            hex::encode(differs.unwrap_or(first)),
-            shown,
-        );
+        report.check(step::BINDING, says(found, expected), hex::encode(expected), shown);
     }
 }
 

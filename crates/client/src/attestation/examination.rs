@@ -24,7 +24,7 @@ pub struct Examination<'a> {
     /// What the evidence should say about the session: report data, or a TPM's `extraData`. Shorter than report data, it
     /// is followed by zeros there.
     pub report_data: Option<&'a [u8]>,
-    /// The same, for whoever calls it a nonce. Given both, both must hold.
+    /// The same, for whoever calls it a nonce.
     pub nonce: Option<&'a [u8]>,
     /// A file with a TPM's attestation key that is known beforehand: its public area as TPMs and their tools write it, its
     /// name, or the key in PEM or DER.
@@ -59,8 +59,7 @@ impl Examination<'_> {
     /// # Errors
     /// [`Error::Input`] and [`Error::Policy`] where a file cannot be used, or holds the evidence of no known platform.
     pub fn examine(&self) -> Result<Examined, Error> {
-        check_length("report data", self.report_data)?;
-        check_length("nonce", self.nonce)?;
+        let report_data = self.session()?;
         let gathered = endorsements::gather(self.endorsements)?;
         let given = self.policy.map(load_policy).transpose()?;
         let event_log = self
@@ -78,8 +77,7 @@ impl Examination<'_> {
                     endorsements: &gathered.endorsements,
                     policy: &policy,
                     roots: &roots,
-                    report_data: self.report_data,
-                    nonce: self.nonce,
+                    report_data,
                     now: self.at,
                 };
                 inspection.report(&evidence)
@@ -91,6 +89,20 @@ impl Examination<'_> {
             report,
             passed_over: gathered.passed_over,
         })
+    }
+
+    /// What the evidence should say, under either name.
+    fn session(&self) -> Result<Option<&[u8]>, Error> {
+        check_length("report data", self.report_data)?;
+        check_length("nonce", self.nonce)?;
+        match (self.report_data, self.nonce) {
+            (Some(report_data), Some(nonce)) if report_data != nonce => {
+                let why =
+                    "not the report data that is given as well: evidence says one thing about its session";
+                Err(Error::input("nonce", why))
+            }
+            (report_data, nonce) => Ok(report_data.or(nonce)),
+        }
     }
 
     /// What is given beside the policy's roots.

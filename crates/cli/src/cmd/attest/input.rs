@@ -35,7 +35,7 @@ pub(super) struct Input {
     #[arg(long, value_name = "HEX", value_parser = bytes)]
     report_data: Option<Bytes>,
 
-    /// Nonce that the evidence has to answer: as --report-data. Given both, both must hold.
+    /// Nonce that the evidence has to answer: another name for --report-data.
     #[arg(long, value_name = "HEX", value_parser = bytes)]
     nonce: Option<Bytes>,
 
