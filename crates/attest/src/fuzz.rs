@@ -1,9 +1,15 @@
 //! Targets for fuzzing: each takes any bytes, and must neither panic nor allocate beyond their size. A stable test
 //! drives them with seeded mutations of good input; `.ci/run` drives them with cargo-fuzz.
 
+use strongroom_crypto::time::UnixTime;
+
+use crate::endorsements::{Endorsements, Roots};
 use crate::event_log::ima::{IMA_PCR, ImaLog};
 use crate::event_log::{Algorithm, Bank, Content, EventLog, LogWriter, Replay, runtime, separators};
 use crate::evidence::Evidence;
+use crate::inspect::{Inspection, InspectionPolicy};
+use crate::platform::Platform;
+use crate::platform::snp::REPORT_BYTES;
 use crate::reference::{ClientPolicy, CoordinatorExpectation};
 
 /// Reads evidence; what was read must be written the same.
@@ -22,6 +28,27 @@ pub fn parse_policy(bytes: &[u8]) {
         );
     }
     let _ = CoordinatorExpectation::parse(bytes);
+}
+
+/// Looks at an SNP report, and at the certificates that follow it: DER or PEM. None that a fuzzer makes hang on AMD's root,
+/// so nothing is accepted.
+pub fn inspect_snp(bytes: &[u8]) {
+    let (report, certificates) = bytes.split_at(bytes.len().min(REPORT_BYTES));
+    let Ok(evidence) = Evidence::read_native(Some(Platform::Snp), report, None) else {
+        return;
+    };
+    let mut endorsements = Endorsements::none();
+    let _ = endorsements.add(certificates);
+    let inspection = Inspection {
+        endorsements: &endorsements,
+        policy: &InspectionPolicy::strict(Platform::Snp),
+        roots: &Roots::none(),
+        report_data: None,
+        now: UnixTime(1_790_000_000),
+    };
+    let report = inspection.report(&evidence);
+    assert!(report.first_failure().is_some(), "nothing here is AMD's");
+    let _ = report.to_string();
 }
 
 /// Reads an event log and everything that follows from it; appending begins where it ends.
