@@ -4,6 +4,8 @@
 #[path = "common/amd.rs"]
 mod amd;
 
+use std::collections::BTreeSet;
+
 use amd::{CSP_ID, Machine, NOW, failing};
 use serde_json::{Value, json};
 use strongroom_attest::platform::Facts;
@@ -360,6 +362,22 @@ fn policies_that_cannot_be_meant_do_not_load() {
         serde_json::to_value(default).expect("JSON"),
         json!({ "vmpl": [0] })
     );
+}
+
+#[test]
+fn the_schema_names_what_may_be_asked() {
+    // The refusal of an unknown field lists those that there are.
+    let refused = serde_json::from_value::<Policy>(json!({ "other": 1 }))
+        .expect_err("unknown")
+        .to_string();
+    let fields: BTreeSet<_> = refused.split('`').skip(3).step_by(2).collect();
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../docs/schema/policy.v1.json")).expect("JSON");
+    let named = schema["$defs"]["snp"]["properties"]
+        .as_object()
+        .expect("an object");
+    assert_eq!(named.keys().map(String::as_str).collect::<BTreeSet<_>>(), fields);
+    assert!(fields.len() > 20, "{fields:?}");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Sample files that other packages ship with their sources, found where cargo keeps them, and texts that are checked in.
 
-#![expect(dead_code, reason = "each test uses its part")]
-
 use std::path::PathBuf;
 use std::process::Command;
 
