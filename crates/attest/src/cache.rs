@@ -1,4 +1,4 @@
-//! Signatures over certificates and revocation lists that were found right. Whether a key signed some bytes depends on
+//! Signatures over certificates, revocation lists and collateral that were found right. Whether a key signed some bytes depends on
 //! nothing else, so the answer may be kept: times, revocation and everything a policy asks are judged anew each time.
 //!
 //! An entry is the digest of all that was looked at. Only right ones are kept, and the oldest make room, so whoever sends
@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_crypto::digest::{Digest32, Sha256};
+use strongroom_crypto::sign::VerifyingKey;
 use strongroom_crypto::x509::Certificate;
 use strongroom_crypto::x509::crl::Crl;
 
@@ -28,7 +29,8 @@ struct Entries {
 impl SignatureCache {
     /// Whether `issuer`'s key signed `certificate`. Names, usages and validity are the caller's to check.
     pub(crate) fn signed(&self, issuer: &Certificate, certificate: &Certificate) -> bool {
-        self.remember(entry(b"certificate", issuer, certificate.der()), || {
+        let entry = entry(&[b"certificate", issuer.spki_der(), certificate.der()]);
+        self.remember(entry, || {
             let key = issuer.public_key();
             key.is_ok_and(|key| certificate.verify_signature_by_key(&key).is_ok())
         })
@@ -36,10 +38,17 @@ impl SignatureCache {
 
     /// Whether `issuer`'s key signed `list`. Names, usages and times are the caller's to check.
     pub(crate) fn signed_list(&self, issuer: &Certificate, list: &Crl) -> bool {
-        self.remember(entry(b"list", issuer, list.der()), || {
+        let entry = entry(&[b"list", issuer.spki_der(), list.der()]);
+        self.remember(entry, || {
             let key = issuer.public_key();
             key.is_ok_and(|key| list.verify_signature_by_key(&key).is_ok())
         })
+    }
+
+    /// Whether `key` signed `bytes` with the signature `r || s`.
+    pub(crate) fn signed_raw(&self, key: &VerifyingKey, bytes: &[u8], r_s: &[u8]) -> bool {
+        let entry = entry(&[b"raw", key.spki_der(), bytes, r_s]);
+        self.remember(entry, || key.verify_raw(bytes, r_s).is_ok())
     }
 
     fn remember(&self, entry: Digest32, verify: impl FnOnce() -> bool) -> bool {
@@ -73,10 +82,9 @@ impl Entries {
     }
 }
 
-fn entry(kind: &[u8], issuer: &Certificate, signed: &[u8]) -> Digest32 {
-    let key = issuer.spki_der();
+fn entry(fields: &[&[u8]]) -> Digest32 {
     let mut hash = Sha256::new();
-    for field in [kind, key, signed] {
+    for field in fields {
         hash.update(&(field.len() as u64).to_be_bytes());
         hash.update(field);
     }

@@ -10,12 +10,13 @@ use strongroom_crypto::x509::crl::Crl;
 
 use crate::cache::SignatureCache;
 use crate::platform::Platform;
+use crate::platform::dcap::CollateralText;
 
 /// What vendors sign: certificate chains, revocation lists, TCB information. Evidence never names a place to fetch them
 /// from. All of it is untrusted until a platform's checks have followed it to a root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endorsements {
-    collateral: Vec<Arc<str>>,
+    collateral: Vec<Arc<CollateralText>>,
     certificates: Vec<Certificate>,
     crls: Vec<Arc<[u8]>>,
     evaluation_floors: BTreeMap<String, u32>,
@@ -58,13 +59,14 @@ impl Endorsements {
             return Ok(());
         }
         let text = std::str::from_utf8(bytes).map_err(|_| NotAnEndorsement)?;
-        if text.contains("-----BEGIN ") {
+        // Collateral has PEM inside, too.
+        if !text.trim_start().starts_with('{') {
             return self.add_pem(text);
         }
         let json: serde_json::Value = serde_json::from_str(text).map_err(|_| NotAnEndorsement)?;
         // The member that every version of the form has; the rest is for the check that uses it.
         json.get("tcb_info").ok_or(NotAnEndorsement)?;
-        self.add_collateral(text);
+        self.add_collateral(CollateralText::new(text).into());
         Ok(())
     }
 
@@ -72,7 +74,7 @@ impl Endorsements {
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         for collateral in &other.collateral {
-            self.add_collateral(collateral);
+            self.add_collateral(collateral.clone());
         }
         for certificate in &other.certificates {
             self.add_certificate(certificate.clone());
@@ -104,6 +106,11 @@ impl Endorsements {
 
     /// DCAP collateral, each a `QuoteCollateralV3` as JSON.
     pub fn collateral(&self) -> impl Iterator<Item = &str> {
+        self.collateral.iter().map(|collateral| collateral.text())
+    }
+
+    /// The same, each read once for all clones of these endorsements.
+    pub(crate) fn dcap(&self) -> impl Iterator<Item = &CollateralText> {
         self.collateral.iter().map(AsRef::as_ref)
     }
 
@@ -138,10 +145,9 @@ impl Endorsements {
         Ok(())
     }
 
-    fn add_collateral(&mut self, text: &str) {
-        let known = self.collateral.iter().any(|known| known.as_ref() == text);
-        if !known && self.collateral.len() < Self::COUNT_MAX {
-            self.collateral.push(text.into());
+    fn add_collateral(&mut self, collateral: Arc<CollateralText>) {
+        if !self.collateral.contains(&collateral) && self.collateral.len() < Self::COUNT_MAX {
+            self.collateral.push(collateral);
         }
     }
 

@@ -227,6 +227,8 @@ pub(crate) fn check_policies(fields: &Fields) -> Result<(), PolicyError> {
 /// What a platform's policy says must make sense.
 fn check_platform_policy(fields: &Fields) -> Result<(), PolicyError> {
     let checked = match fields.platform {
+        Platform::Sgx => fields.sgx.as_ref().map_or(Ok(()), sgx::Policy::validate),
+        Platform::Tdx => fields.tdx.as_ref().map_or(Ok(()), tdx::Policy::validate),
         Platform::Snp => fields.snp.as_ref().map_or(Ok(()), snp::Policy::validate),
         Platform::Tpm => fields.tpm.as_ref().map_or(Ok(()), tpm::Policy::check),
         _ => Ok(()),

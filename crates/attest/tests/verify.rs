@@ -303,9 +303,7 @@ fn refuses_bytes_that_are_no_evidence() {
 
 #[test]
 fn evidence_of_a_platform_not_built_in_says_which_and_whose() {
-    let error = Evidence::parse(&envelope(3, b"quote"))
-        .expect_err("not built in")
-        .of(Subject::Coordinator);
+    let error = ParseError::NotBuiltIn(Platform::Tdx).of(Subject::Coordinator);
     assert_eq!(error.code().as_str(), "evidence.platform");
     assert_eq!(
         error.to_string(),
@@ -313,6 +311,9 @@ fn evidence_of_a_platform_not_built_in_says_which_and_whose() {
          into this program [evidence.platform]"
     );
     assert_eq!(error.report().platform(), Some(Platform::Tdx));
+    let error = Evidence::parse(&envelope(3, b"quote")).expect_err("no quote");
+    assert_eq!(error.platform(), Some(Platform::Tdx));
+    assert_eq!(error.of(Subject::Coordinator).code().as_str(), "evidence.malformed");
 }
 
 #[test]

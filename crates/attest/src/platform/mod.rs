@@ -62,8 +62,7 @@ impl Platform {
     pub const fn is_built_in(self) -> bool {
         match self {
             Self::Software => cfg!(feature = "simulation"),
-            Self::Snp | Self::Tpm => true,
-            Self::Sgx | Self::Tdx => false,
+            Self::Sgx | Self::Tdx | Self::Snp | Self::Tpm => true,
         }
     }
 
@@ -113,6 +112,10 @@ impl Platform {
 pub enum Facts {
     /// Nothing more than every platform says.
     None,
+    /// About an SGX enclave.
+    Sgx(Box<sgx::Facts>),
+    /// About a TD.
+    Tdx(Box<tdx::Facts>),
     /// About an SEV-SNP guest.
     Snp(Box<snp::Facts>),
     /// Of a TPM.
@@ -128,6 +131,12 @@ impl Facts {
     pub(crate) fn appraise(&self, expected: &Fields, now: UnixTime, report: &mut Report) {
         match self {
             Self::None => {}
+            Self::Sgx(facts) => {
+                facts.appraise(&expected.sgx.clone().unwrap_or_default(), now, report);
+            }
+            Self::Tdx(facts) => {
+                facts.appraise(&expected.tdx.clone().unwrap_or_default(), now, report);
+            }
             Self::Snp(facts) => {
                 facts.appraise(&expected.snp.clone().unwrap_or_default(), now, report);
             }
@@ -138,7 +147,8 @@ impl Facts {
 
 /// The checks that hardware has of its own.
 pub(crate) fn steps() -> impl Iterator<Item = &'static Step> {
-    snp::STEPS.iter().chain(tpm::step::STEPS)
+    let dcap = dcap::STEPS.iter().chain(sgx::STEPS).chain(tdx::STEPS);
+    dcap.chain(snp::STEPS).chain(tpm::step::STEPS)
 }
 
 /// The platform whose evidence begins like these bytes; with `expected`, only if they can be its evidence.
@@ -151,7 +161,7 @@ pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Plat
     if may_be(Platform::Snp) && snp::recognise(is_expected, bytes) {
         return Some(Platform::Snp);
     }
-    None
+    dcap::recognise(expected, bytes)
 }
 
 /// Evidence as the platform's tools write it, and the event log beside it.
@@ -162,6 +172,7 @@ pub(crate) fn read_native(
 ) -> Result<Parts, ParseError> {
     let malformed = |what| ParseError::Body { platform, what };
     match platform {
+        Platform::Sgx | Platform::Tdx => dcap::read_native(platform, bytes, event_log),
         Platform::Snp => snp::read_native(bytes, event_log),
         Platform::Tpm => tpm::native::read(bytes, event_log).map_err(malformed),
         other => Err(ParseError::NotBuiltIn(other)),
@@ -173,6 +184,8 @@ pub(crate) fn parse(platform: Platform, body: &[u8]) -> Result<Arc<dyn PlatformE
     match platform {
         #[cfg(feature = "simulation")]
         Platform::Software => Ok(Arc::new(software::SoftwareEvidence::parse(body)?)),
+        Platform::Sgx => Ok(Arc::new(sgx::SgxEvidence::parse(body)?)),
+        Platform::Tdx => Ok(Arc::new(tdx::TdxEvidence::parse(body)?)),
         Platform::Snp => Ok(Arc::new(snp::SnpEvidence::parse(body)?)),
         Platform::Tpm => Ok(Arc::new(tpm::TpmEvidence::parse(body)?)),
         other => Err(ParseError::NotBuiltIn(other)),

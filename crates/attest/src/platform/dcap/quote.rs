@@ -83,8 +83,9 @@ pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Plat
         _ => None,
     };
     let by_key = matches!(key_type, KEY_TYPE_ECDSA_P256 | KEY_TYPE_ECDSA_P384);
+    let by_numbers = by_key && by_tee.is_some() && by_version.is_some();
     let vendor = fields.take(4).and_then(|_| fields.array()) == Some(INTEL_QE_VENDOR_ID);
-    if !vendor && !(by_tee.is_some() && by_version.is_some() && by_key) {
+    if !vendor && !by_numbers {
         return None;
     }
     let any = by_tee.is_none() && by_version.is_none();

@@ -59,3 +59,9 @@ pub struct Masked<const N: usize> {
     /// The bits that count.
     pub mask: HexBytes<N>,
 }
+
+impl Policy {
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        self.tcb.validate()
+    }
+}

@@ -70,3 +70,9 @@ pub struct TdAttributes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub perfmon: Option<Demand>,
 }
+
+impl Policy {
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        self.tcb.validate()
+    }
+}

@@ -1,0 +1,35 @@
+//! What TDX evidence proves beyond what every platform says.
+
+use serde::Serialize;
+
+use super::report::TdReport;
+use crate::platform::dcap::PlatformFacts;
+
+/// Facts about a TD and the platform that it runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    pub(super) quote_version: u16,
+    pub(super) td: TdReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) platform: Option<PlatformFacts>,
+}
+
+impl Facts {
+    /// Version of the quote.
+    #[must_use]
+    pub const fn quote_version(&self) -> u16 {
+        self.quote_version
+    }
+
+    /// What the TDX module says of the TD.
+    #[must_use]
+    pub const fn td(&self) -> &TdReport {
+        &self.td
+    }
+
+    /// The platform. Claims always have one.
+    #[must_use]
+    pub const fn platform(&self) -> Option<&PlatformFacts> {
+        self.platform.as_ref()
+    }
+}
