@@ -313,7 +313,10 @@ fn evidence_of_a_platform_not_built_in_says_which_and_whose() {
     assert_eq!(error.report().platform(), Some(Platform::Tdx));
     let error = Evidence::parse(&envelope(3, b"quote")).expect_err("no quote");
     assert_eq!(error.platform(), Some(Platform::Tdx));
-    assert_eq!(error.of(Subject::Coordinator).code().as_str(), "evidence.malformed");
+    assert_eq!(
+        error.of(Subject::Coordinator).code().as_str(),
+        "evidence.malformed"
+    );
 }
 
 #[test]

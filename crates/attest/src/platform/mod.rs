@@ -134,9 +134,7 @@ impl Facts {
             Self::Sgx(facts) => {
                 facts.appraise(&expected.sgx.clone().unwrap_or_default(), now, report);
             }
-            Self::Tdx(facts) => {
-                facts.appraise(&expected.tdx.clone().unwrap_or_default(), now, report);
-            }
+            Self::Tdx(facts) => facts.appraise(expected, now, report),
             Self::Snp(facts) => {
                 facts.appraise(&expected.snp.clone().unwrap_or_default(), now, report);
             }
@@ -188,7 +186,8 @@ pub(crate) fn parse(platform: Platform, body: &[u8]) -> Result<Arc<dyn PlatformE
         Platform::Tdx => Ok(Arc::new(tdx::TdxEvidence::parse(body)?)),
         Platform::Snp => Ok(Arc::new(snp::SnpEvidence::parse(body)?)),
         Platform::Tpm => Ok(Arc::new(tpm::TpmEvidence::parse(body)?)),
-        other => Err(ParseError::NotBuiltIn(other)),
+        #[cfg(not(feature = "simulation"))]
+        Platform::Software => Err(ParseError::NotBuiltIn(platform)),
     }
 }
 

@@ -4,15 +4,18 @@ use strongroom_crypto::time::UnixTime;
 
 use super::attributes;
 use super::facts::Facts;
+use super::log::{self, Log};
 use super::policy::Policy;
 use super::report::TdReport;
 use super::step;
 use crate::hex_bytes::HexBytes;
 use crate::platform::dcap;
+use crate::reference::Fields;
 use crate::report::Report;
 
 impl Facts {
-    pub(crate) fn appraise(&self, policy: &Policy, now: UnixTime, report: &mut Report) {
+    pub(crate) fn appraise(&self, expected: &Fields, now: UnixTime, report: &mut Report) {
+        let policy = &expected.tdx.clone().unwrap_or_default();
         check_attributes(&self.td, report); // 9
         check_service_tds(&self.td, &policy.service_tds, report); // 9
         check_module(&self.td, report); // 9
@@ -20,7 +23,13 @@ impl Facts {
         dcap::one_of(step::XFAM, &policy.xfam, Some(&self.td.xfam), report); // 9
         dcap::appraise_tcb(self.platform.as_ref(), &policy.tcb, now, report); // 9
         dcap::appraise_hardware(self.platform.as_ref(), &policy.hardware, report); // 9
+        let log = self.event_log.as_deref().map(Log::read).and_then(Result::ok);
+        let expects_program = !expected.measurements.is_empty();
+        log::check_replay(log.as_ref(), &self.td, policy, report); // 9
+        log::check_explained(log.as_ref(), &self.td, policy, expects_program, report); // 9
         check_measurements(&self.td, policy, report); // 10
+        log::check_program(self.program, policy, report); // 10
+        log::check_events(log, &self.td, policy, report); // 10
     }
 }
 

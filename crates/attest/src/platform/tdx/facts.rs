@@ -1,6 +1,9 @@
 //! What TDX evidence proves beyond what every platform says.
 
+use std::sync::Arc;
+
 use serde::Serialize;
+use strongroom_crypto::digest::Digest32;
 
 use super::report::TdReport;
 use crate::platform::dcap::PlatformFacts;
@@ -12,6 +15,10 @@ pub struct Facts {
     pub(super) td: TdReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) platform: Option<PlatformFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) program: Option<Digest32>,
+    #[serde(skip)]
+    pub(super) event_log: Option<Arc<[u8]>>,
 }
 
 impl Facts {
@@ -31,5 +38,11 @@ impl Facts {
     #[must_use]
     pub const fn platform(&self) -> Option<&PlatformFacts> {
         self.platform.as_ref()
+    }
+
+    /// The program that our own event in RTMR3 names.
+    #[must_use]
+    pub const fn program(&self) -> Option<Digest32> {
+        self.program
     }
 }

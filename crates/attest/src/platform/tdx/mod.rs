@@ -4,6 +4,7 @@ mod appraise;
 mod attributes;
 mod evidence;
 mod facts;
+mod log;
 mod policy;
 pub(crate) mod report;
 mod step;

@@ -1,7 +1,11 @@
 //! What may be asked of Intel TDX machines, beside what may be asked of every platform.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+use strongroom_crypto::digest::Digest32;
+
+use crate::event_log::policy::EventPolicy;
 use crate::hex_bytes::HexBytes;
 use crate::platform::dcap::{Demand, HardwarePolicy, TcbPolicy};
 
@@ -45,6 +49,15 @@ pub struct Policy {
     /// Accepted values of RTMR3: what runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rtmr3: Vec<HexBytes<48>>,
+    /// Accepted digests of the program that our own event in RTMR3 names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Digest32>,
+    /// Rules for the events of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventPolicy>,
+    /// RTMRs, 0 to 3, that may stand elsewhere than the log leads: what is measured later without a log.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unlogged: BTreeSet<u8>,
 }
 
 /// Bits of TDATTRIBUTES that nothing is asked of unless it stands here.
@@ -73,6 +86,23 @@ pub struct TdAttributes {
 
 impl Policy {
     pub(crate) fn validate(&self) -> Result<(), String> {
-        self.tcb.validate()
+        self.tcb.validate()?;
+        let named = self.events.iter().flat_map(EventPolicy::registers);
+        let registers = named.chain(self.unlogged.iter().map(|rtmr| u32::from(*rtmr)));
+        match registers.into_iter().find(|rtmr| *rtmr > 3) {
+            Some(rtmr) => Err(format!("there is no RTMR{rtmr}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the register may stand elsewhere than a log leads.
+    pub(super) fn lets_differ(&self, rtmr: u8) -> bool {
+        self.unlogged.contains(&rtmr) && !self.speaks_of(rtmr)
+    }
+
+    /// Whether a rule about events needs the register.
+    pub(super) fn speaks_of(&self, rtmr: u8) -> bool {
+        let mut named = self.events.iter().flat_map(EventPolicy::registers);
+        named.any(|named| named == u32::from(rtmr))
     }
 }

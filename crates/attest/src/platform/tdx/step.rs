@@ -157,6 +157,12 @@ pub(super) const RTMR3: Step = measured(
     "something else was measured while it ran",
     "RTMR3 holds what was measured while the TD ran.",
 );
+/// The program that RTMR3 names is expected.
+pub(super) const PROGRAM: Step = measured(
+    "program",
+    "it runs another program",
+    "Our own first event in RTMR3 names the program that runs in front of the workload.",
+);
 
 pub(crate) const STEPS: &[Step] = &[
     PROFILING,
@@ -182,6 +188,7 @@ pub(crate) const STEPS: &[Step] = &[
     RTMR1,
     RTMR2,
     RTMR3,
+    PROGRAM,
 ];
 
 /// A bit of which nothing is asked unless the policy does.

@@ -84,7 +84,7 @@ pub(super) const DIGEST: Step = Step::new(
     "The quote signs a digest of the registers only: values beside it prove themselves by it.",
 );
 /// The log can be read.
-pub(super) const LOG_FORMAT: Step = Step::new(
+pub(crate) const LOG_FORMAT: Step = Step::new(
     "5",
     "event_log.format",
     code::EVENT_LOG,
@@ -92,7 +92,7 @@ pub(super) const LOG_FORMAT: Step = Step::new(
     "A log that cannot be read explains no register.",
 );
 /// What Strongroom measured.
-pub(super) const RUNTIME: Step = Step::new(
+pub(crate) const RUNTIME: Step = Step::new(
     "5",
     "event_log.runtime",
     code::EVENT_LOG,
@@ -141,7 +141,7 @@ pub(super) const SEPARATORS: Step = Step::new(
 )
 .excusable();
 /// The log leads to the quoted values.
-pub(super) const REPLAY: Step = Step::new(
+pub(crate) const REPLAY: Step = Step::new(
     "9",
     "event_log.replay",
     code::EVENT_LOG,
@@ -149,7 +149,7 @@ pub(super) const REPLAY: Step = Step::new(
     "Where log and register differ, something was measured that the log hides, or the log says what never was.",
 );
 /// Nothing was measured that nothing explains.
-pub(super) const UNEXPLAINED: Step = Step::new(
+pub(crate) const UNEXPLAINED: Step = Step::new(
     "9",
     "event_log.unexplained",
     code::EVENT_LOG,
@@ -173,7 +173,7 @@ pub(super) const VALUES: Step = Step::new(
     "A register's value stands for everything that was measured into it.",
 );
 /// Events are those that the policy allows.
-pub(super) const EVENTS: Step = Step::new(
+pub(crate) const EVENTS: Step = Step::new(
     "10",
     "event_log.policy",
     code::EVENT_LOG,
