@@ -8,8 +8,8 @@ use crate::event_log::ima::{IMA_PCR, ImaLog};
 use crate::event_log::{Algorithm, Bank, Content, EventLog, LogWriter, Replay, runtime, separators};
 use crate::evidence::Evidence;
 use crate::inspect::{Inspection, InspectionPolicy};
-use crate::platform::Platform;
 use crate::platform::snp::REPORT_BYTES;
+use crate::platform::{Platform, tpm};
 use crate::reference::{ClientPolicy, CoordinatorExpectation};
 
 /// Reads evidence; what was read must be written the same.
@@ -17,6 +17,29 @@ pub fn parse_evidence(bytes: &[u8]) {
     if let Ok(evidence) = Evidence::parse(bytes) {
         assert_eq!(evidence.to_bytes(), bytes, "an envelope has one form");
     }
+}
+
+/// Reads a TPM's quote as one JSON object, and looks at what was read.
+pub fn parse_tpm_json(bytes: &[u8]) {
+    if let Ok(evidence) = Evidence::read_native(Some(Platform::Tpm), bytes, None) {
+        let inspection = Inspection {
+            endorsements: &Endorsements::none(),
+            policy: &InspectionPolicy::strict(Platform::Tpm),
+            roots: &Roots::none(),
+            report_data: None,
+            now: UnixTime(1_800_000_000),
+        };
+        let report = inspection.report(&evidence);
+        assert!(report.first_failure().is_some(), "nobody vouches for it");
+    }
+}
+
+/// Reads what a TPM signs, values of registers, keys and their names.
+pub fn parse_tpm_structures(bytes: &[u8]) {
+    let _ = tpm::attest::Attest::parse(bytes).map(|attest| attest.quote.map(|quote| quote.to_string()));
+    let _ = tpm::Pcrs::parse(bytes).map(|pcrs| assert_eq!(pcrs.to_bytes(), bytes, "values have one form"));
+    let _ = tpm::KnownKey::parse(bytes).map(|key| assert_eq!(key.to_string().parse(), Ok(key)));
+    let _ = tpm::AttestationKeyPublic::parse(bytes).map(|key| (key.name(), key.check_attributes()));
 }
 
 /// Reads a policy and an expectation; what was read must read again.

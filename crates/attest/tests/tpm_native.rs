@@ -243,7 +243,7 @@ fn damage_is_named_by_its_member() {
         "ak_public: neither TPMT_PUBLIC",
     );
     refused(
-        &|it| it["ak_public"] = base64(&[0, 8, 0, 11, 0, 0, 0, 0, 0, 0]),
+        &|it| it["ak_public"] = base64(&[0, 8, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0]),
         "ak_public: the object is no RSA key",
     );
     refused(
