@@ -1,6 +1,7 @@
 //! A TPM's quote as one JSON object, in the forms that tools write: minted ones, and two that tpm2-tools made of a
 //! software TPM (swtpm), recorded under a root of its own in `tests/tpm`.
 
+mod samples;
 #[path = "common/tpm.rs"]
 mod tpm;
 
@@ -73,7 +74,7 @@ fn swtpm_roots() -> Roots {
 fn a_software_tpms_quote_by_tpm2_tools_is_genuine() {
     let evidence = read(SWTPM_RSA).expect("evidence");
     let report = inspect(&evidence, &swtpm_roots(), SWTPM_NONCE, SWTPM_NOW);
-    compare("report.txt", &report.to_string());
+    samples::compare("tpm_swtpm.txt", &report.to_string());
     compare(
         "report.json",
         &serde_json::to_string_pretty(&report).expect("JSON"),
@@ -342,16 +343,4 @@ fn no_changed_byte_of_a_recorded_quote_is_accepted() {
         });
         assert!(!accepted, "byte {place}");
     }
-}
-
-/// Holds `text` against what is checked in; `STRONGROOM_BLESS=1` writes it.
-fn compare(name: &str, text: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/tpm")
-        .join(name);
-    if std::env::var_os("STRONGROOM_BLESS").is_some() {
-        std::fs::write(&path, text).expect("writable");
-    }
-    let checked_in = std::fs::read_to_string(&path).expect("checked in");
-    assert_eq!(text, checked_in, "{name}");
 }
