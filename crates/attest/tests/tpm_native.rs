@@ -75,8 +75,8 @@ fn a_software_tpms_quote_by_tpm2_tools_is_genuine() {
     let evidence = read(SWTPM_RSA).expect("evidence");
     let report = inspect(&evidence, &swtpm_roots(), SWTPM_NONCE, SWTPM_NOW);
     samples::compare("tpm_swtpm.txt", &report.to_string());
-    compare(
-        "report.json",
+    samples::compare(
+        "tpm_swtpm.json",
         &serde_json::to_string_pretty(&report).expect("JSON"),
     );
     let unknown = inspect(&evidence, &Roots::none(), SWTPM_NONCE, SWTPM_NOW);
