@@ -33,13 +33,13 @@ fn verify(public: &[u8], certificates: &[Certificate]) -> Result<EndorsementKey,
 
 #[test]
 fn an_endorsement_key_is_one_that_an_accepted_root_certifies() {
-    let own = endorsement_certificate();
-    let verified = verify(&public(), std::slice::from_ref(own)).expect("genuine");
-    assert_eq!(verified.certificate(), own);
+    let own = std::slice::from_ref(endorsement_certificate());
+    let verified = verify(&public(), own).expect("genuine");
+    assert_eq!(verified.certificate(), &own[0]);
     assert_eq!(verified.root(), sha256(MAKER.certificate.der()));
-    assert_eq!(verified.public().spki_der(), own.spki_der());
+    assert_eq!(verified.public().spki_der(), own[0].spki_der());
     // TPM2B_PUBLIC as well; through an intermediate.
-    verify(&tpm::sized(&public()), std::slice::from_ref(own)).expect("genuine");
+    verify(&tpm::sized(&public()), own).expect("genuine");
     let below = MAKER.below("Maker's own", |_| {});
     let chained = below.issue(&leaf("endorsement key", 1), endorsement_key().spki_der());
     let chain = [chained.clone(), below.certificate.clone()];
@@ -52,17 +52,14 @@ fn an_endorsement_key_is_one_that_an_accepted_root_certifies() {
         |public: &[u8], certificates: &[Certificate]| verify(public, certificates).expect_err("refused");
     assert_eq!(refused(&public(), &[]), EnrolmentError::NoCertificate);
     assert!(matches!(refused(&public(), &[chained]), EnrolmentError::Root(_)));
-    assert!(matches!(
-        refused(&public()[1..], &[own.clone()]),
-        EnrolmentError::Public(_)
-    ));
+    assert!(matches!(refused(&public()[1..], own), EnrolmentError::Public(_)));
     // A key that signs, or that can leave its TPM.
     for bit in [1 << 1, 1 << 4, 1 << 5, 1 << 16, 1 << 17, 1 << 18] {
         let other = endorsement_public(endorsement_key().verifying_key(), RESTRICTED_DECRYPTION ^ bit);
-        assert_eq!(refused(&other, &[own.clone()]), EnrolmentError::Attributes);
+        assert_eq!(refused(&other, own), EnrolmentError::Attributes);
     }
     let other = endorsement_public(SigningKey::generate_p256().verifying_key(), RESTRICTED_DECRYPTION);
-    assert_eq!(refused(&other, &[own.clone()]), EnrolmentError::OtherKey);
+    assert_eq!(refused(&other, own), EnrolmentError::OtherKey);
     // Certificates of another kind, of somebody else, of another time.
     let issued = |ca: &Ca, change: &dyn Fn(&mut Shape)| {
         let mut shape = leaf("endorsement key", 1);
