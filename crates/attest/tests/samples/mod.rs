@@ -1,5 +1,7 @@
 //! Sample files that other packages ship with their sources, found where cargo keeps them, and texts that are checked in.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+
 use std::path::PathBuf;
 use std::process::Command;
 
