@@ -24,7 +24,7 @@ impl Family {
     /// # Panics
     /// When it cannot be read: then the vectors are not what the test was written for.
     pub fn read(&self, name: &str) -> Vec<u8> {
-        let path = self.root().join(name);
+        let path = self.path(name);
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
@@ -84,6 +84,15 @@ impl Family {
                 .map(|(pattern, _)| format!("{pattern}: no reason")),
         );
         assert!(wrong.is_empty(), "{}: {wrong:#?}", self.folder);
+    }
+
+    /// Where one file lies.
+    ///
+    /// # Panics
+    /// Without `STRONGROOM_VECTORS`.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
     }
 
     fn root(&self) -> PathBuf {

@@ -1,27 +1,57 @@
-//! Evidence of real hardware.
+//! Evidence of real hardware: verdicts of the strict default policy, damage, and what the program makes of both.
+//!
+//! The event logs beside it have tests of their own in `attestation_event_logs`.
+
+#[path = "attestation/damage.rs"]
+mod damage;
+#[path = "attestation/extras.rs"]
+mod extras;
+#[path = "attestation/program.rs"]
+mod program;
+#[path = "attestation/sample.rs"]
+mod sample;
+#[path = "attestation/verdicts.rs"]
+mod verdicts;
 
 use strongroom_vectors::Family;
 
 const FAMILY: Family = Family {
     folder: "attestation",
-    used: &[],
+    used: &[
+        "verdicts.json",
+        "snp/attestation-rs-genoa-v5/*",
+        "snp/go-sev-guest-milan-v2-debug/*",
+        "snp/ms-turin-v5/*",
+        "snp/trustee-milan-v2/*",
+        "snp/trustee-vlek-v3/*",
+        "snp/virtee-milan-v2/*",
+        "snp/roots/*",
+    ],
     not_yet: NOT_YET,
 };
 
 const NOT_YET: &[(&str, &str)] = &[
     ("README.md", "says where the files come from; no data"),
+    ("roots/azure*", "waits for platform Azure vTPM"),
     (
-        "verdicts.json",
-        "waits for the verifiers of the hardware platforms",
+        "roots/microsoft-rsa-devices-root-ca-2021.pem",
+        "waits for platform Azure vTPM",
     ),
-    ("roots/*", "waits for the verifiers of the hardware platforms"),
+    (
+        "roots/gce_ek_ak_root.pem",
+        "no evidence of a machine under it is here, and roots of TPMs are the policy's to name",
+    ),
+    (
+        "roots/nras_root.pem",
+        "an intermediate certificate that has ended, never an anchor; waits for the evidence of GPUs",
+    ),
+    ("roots/tdx_root.pem", "waits for platform tdx"),
     ("sgx/*", "waits for platform sgx"),
     ("tdx/*", "waits for platform tdx"),
     ("tdx-eventlog/*", "waits for platform tdx"),
-    ("snp/*", "waits for platform snp"),
-    ("az-snp-vtpm/*", "waits for platforms snp and tpm"),
-    ("az-tdx-vtpm/*", "waits for platforms tdx and tpm"),
-    ("nitro/*", "no platform of ours yet"),
+    ("az-snp-vtpm/*", "waits for platform Azure vTPM"),
+    ("az-tdx-vtpm/*", "waits for platform Azure vTPM"),
+    ("nitro/*", "waits for platform Nitro"),
     ("nvidia/*", "waits for the evidence of GPUs"),
 ];
 

@@ -1,0 +1,148 @@
+//! `verdicts.json`: what the strict default policy says of each sample, at several times.
+
+use serde_json::Value;
+use strongroom_attest::{Outcome, Report};
+
+use crate::FAMILY;
+use crate::sample::{Sample, failed};
+
+/// Rows of platforms that are not built in yet.
+const WAITING: &[&str] = &["sgx", "tdx"];
+
+/// One row.
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) case: String,
+    pub(crate) evidence: String,
+    pub(crate) endorsements: Vec<String>,
+    pub(crate) at: u64,
+    accepted: bool,
+    reasons: Vec<String>,
+    tcb_status: Option<String>,
+    advisories: Option<Vec<String>>,
+    generation: Option<String>,
+    signing_key: Option<String>,
+}
+
+impl Row {
+    pub(crate) fn name(&self) -> String {
+        format!("{} {} {:?}", self.id, self.case, self.endorsements)
+    }
+
+    fn of(row: &Value) -> Self {
+        let text = |name: &str| row[name].as_str().map(str::to_owned);
+        let texts = |name: &str| -> Option<Vec<String>> {
+            let texts = row[name].as_array()?.iter();
+            texts.map(|text| text.as_str().map(str::to_owned)).collect()
+        };
+        Self {
+            id: text("id").expect("id"),
+            case: text("case").expect("case"),
+            evidence: text("evidence").expect("evidence"),
+            endorsements: texts("endorsements").expect("endorsements"),
+            at: row["at"].as_u64().expect("at"),
+            accepted: match row["strict_default"].as_str().expect("strict_default") {
+                "accepted" => true,
+                "refused" => false,
+                other => panic!("{other}"),
+            },
+            reasons: texts("reasons").expect("reasons"),
+            tcb_status: text("tcb_status"),
+            advisories: texts("advisories"),
+            generation: text("generation"),
+            signing_key: text("signing_key"),
+        }
+    }
+
+    pub(crate) fn sample(&self) -> Sample {
+        let endorsements: Vec<&str> = self.endorsements.iter().map(String::as_str).collect();
+        Sample::read(&self.id, &self.evidence, &endorsements, self.at)
+    }
+
+    /// What of a report in JSON is not as the row says.
+    pub(crate) fn differences(&self, report: &Value) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut differs = |what: &str, expected: String, found: &Value| {
+            differences.push(format!(
+                "{}: {what}: expected {expected}, found {found}",
+                self.name()
+            ));
+        };
+        let verdict = if self.accepted { "accepted" } else { "refused" };
+        if report["verdict"] != verdict {
+            differs("verdict", verdict.to_owned(), &report["verdict"]);
+        }
+        let first = &report["first_failed_check"];
+        let among = |id: &str| self.reasons.iter().any(|reason| reason == id);
+        if !first.as_str().map_or(self.accepted, among) {
+            differs("first failed check", format!("{:?}", self.reasons), first);
+        }
+        if let Some(status) = &self.tcb_status
+            && report["tcb_status"] != status.as_str()
+        {
+            differs("TCB status", status.clone(), &report["tcb_status"]);
+        }
+        if let Some(advisories) = &self.advisories {
+            let found: Option<Vec<String>> = serde_json::from_value(report["advisories"].clone()).ok();
+            let sorted = |mut list: Vec<String>| {
+                list.sort();
+                list
+            };
+            if found.map(sorted) != Some(sorted(advisories.clone())) {
+                differs("advisories", format!("{advisories:?}"), &report["advisories"]);
+            }
+        }
+        let told = |id: &str| {
+            let checks = report["checks"].as_array().into_iter().flatten();
+            let mut told = checks.filter(|check| check["id"] == id);
+            told.next().cloned().unwrap_or_default()
+        };
+        for (id, expected) in [("generation", &self.generation), ("vek.kind", &self.signing_key)] {
+            let check = told(id);
+            let found = check["found"].as_str().unwrap_or_default().to_ascii_lowercase();
+            if let Some(expected) = expected
+                && !found.contains(&expected.to_ascii_lowercase())
+            {
+                differs(id, expected.clone(), &check["found"]);
+            }
+        }
+        differences
+    }
+}
+
+/// The rows of platforms that are built in.
+pub(crate) fn rows() -> Vec<Row> {
+    let verdicts: Value = serde_json::from_str(&FAMILY.text("verdicts.json")).expect("JSON");
+    let rows = verdicts["cases"].as_array().expect("a list");
+    assert_eq!(rows.len(), 111, "the file has changed");
+    let built_in = |row: &&Value| !WAITING.contains(&row["platform"].as_str().expect("a platform"));
+    rows.iter().filter(built_in).map(Row::of).collect()
+}
+
+#[test]
+#[ignore = "needs STRONGROOM_VECTORS"]
+fn every_verdict_is_ours() {
+    let mut differences = Vec::new();
+    for row in rows() {
+        let report = row.sample().report().expect("evidence of its platform");
+        let json = serde_json::to_value(&report).expect("JSON");
+        differences.extend(row.differences(&json));
+        println!("{}: {} {:?}", row.name(), report.verdict(), failed(&report));
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[test]
+#[ignore = "needs STRONGROOM_VECTORS"]
+fn every_report_says_what_it_could_not_check() {
+    for row in rows() {
+        let report = row.sample().report().expect("evidence of its platform");
+        let not_applicable = |report: &Report, id: &str| {
+            let mut checks = report.checks().iter().filter(|check| check.id == id);
+            checks.any(|check| matches!(check.outcome, Outcome::NotApplicable { .. }))
+        };
+        for id in ["binding", "measurement"] {
+            assert!(not_applicable(&report, id), "{}: {id}: {report}", row.name());
+        }
+    }
+}
