@@ -1,5 +1,5 @@
 //! Which platform this machine has. Hardware is found by its devices; the simulated platform is only ever asked for by
-//! name. Nothing falls back to anything.
+//! name. Nothing falls back to anything: what was found first and cannot be used is an error, whatever else is there.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,15 +8,12 @@ use strongroom_attest::Platform;
 
 use crate::attester::Attester;
 use crate::error::AttesterError;
-
-/// What shows that a machine has a platform, in the order in which it is looked for.
-pub const LOOKED_FOR: &[(&str, Platform)] = &[
-    ("/dev/sgx_enclave", Platform::Sgx),
-    ("/dev/tdx_guest", Platform::Tdx),
-    ("/dev/sev-guest", Platform::Snp),
-    ("/sys/kernel/config/tsm/report", Platform::Tdx),
-    ("/dev/tpmrm0", Platform::Tpm),
-];
+use crate::platform::sgx::SgxAttester;
+use crate::platform::snp::SnpAttester;
+use crate::platform::tdx::TdxAttester;
+use crate::platform::tpm::{Settings, TpmAttester};
+use crate::survey::{Finding, survey};
+use crate::tpm::TpmAddress;
 
 /// Which platform a program is told to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,52 +25,97 @@ pub enum TeeChoice {
         /// The simulator's Unix socket.
         socket: PathBuf,
     },
+    /// A TPM 2.0.
+    Tpm {
+        /// Where it is.
+        at: TpmAddress,
+    },
+    /// The enclave that the program runs in.
+    Sgx,
+    /// The TD that the program runs in.
+    Tdx,
+    /// The SEV-SNP guest that the program runs in.
+    Snp,
 }
 
 impl TeeChoice {
     /// The environment variable that names the simulator's socket.
     pub const SOCKET_VARIABLE: &'static str = "STRONGROOM_SIMULATOR_SOCKET";
+    /// The environment variable that says where the TPM is.
+    pub const TPM_VARIABLE: &'static str = "STRONGROOM_TPM";
 
-    /// The choice that flags make: `--tee software` with `--simulator-socket`, or nothing for hardware. A socket alone
-    /// chooses nothing.
+    /// The choice that flags make: `--tee software` with `--simulator-socket`; `--tee tpm`, with `--tpm` where it is not
+    /// the kernel's device; another platform by its name; or nothing for what this machine has. A socket or an address
+    /// alone chooses nothing.
     ///
     /// # Errors
     /// [`AttesterError::UnknownChoice`], [`AttesterError::NoSocket`].
-    pub fn from_flags(tee: Option<&str>, socket: Option<PathBuf>) -> Result<Self, AttesterError> {
+    pub fn from_flags(
+        tee: Option<&str>,
+        socket: Option<PathBuf>,
+        tpm: Option<TpmAddress>,
+    ) -> Result<Self, AttesterError> {
         match (tee, socket) {
             (None, _) => Ok(Self::Auto),
             (Some("software"), Some(socket)) => Ok(Self::Software { socket }),
             (Some("software"), None) => Err(AttesterError::NoSocket),
+            (Some("tpm"), _) => Ok(Self::Tpm {
+                at: tpm.unwrap_or_default(),
+            }),
+            (Some("sgx"), _) => Ok(Self::Sgx),
+            (Some("tdx"), _) => Ok(Self::Tdx),
+            (Some("snp"), _) => Ok(Self::Snp),
             (Some(other), _) => Err(AttesterError::UnknownChoice(other.to_owned())),
         }
     }
 }
 
-/// The attester of the platform that was chosen.
+/// The attester of the platform that was chosen. Where the platform has a register for it, the running program is
+/// measured into it: to look without a trace, use [`survey`]. Blocks.
 ///
 /// # Errors
-/// [`AttesterError::NoPlatform`] says what was looked for; [`AttesterError::NotBuiltIn`] what was found and cannot be used.
+/// [`AttesterError::NoPlatform`] says what was looked for; [`AttesterError::NotUsable`] what was found and cannot be used;
+/// others what a device answered.
 pub fn detect(choice: &TeeChoice) -> Result<Arc<dyn Attester>, AttesterError> {
     match choice {
-        TeeChoice::Auto => detect_hardware(Path::new("/")),
+        TeeChoice::Auto => {
+            let found = first(survey(Path::new("/")))?;
+            tracing::info!(platform = %found.platform, path = found.path, "found");
+            hardware(found.platform, TpmAddress::default())
+        }
         TeeChoice::Software { socket } => software(socket),
+        TeeChoice::Tpm { at } => hardware(Platform::Tpm, at.clone()),
+        TeeChoice::Sgx => hardware(Platform::Sgx, TpmAddress::default()),
+        TeeChoice::Tdx => hardware(Platform::Tdx, TpmAddress::default()),
+        TeeChoice::Snp => hardware(Platform::Snp, TpmAddress::default()),
     }
 }
 
-/// `root` is `/`, but in tests.
-fn detect_hardware(root: &Path) -> Result<Arc<dyn Attester>, AttesterError> {
-    let present = |device: &str| root.join(device.trim_start_matches('/')).exists();
-    match LOOKED_FOR.iter().find(|(device, _)| present(device)) {
-        Some((device, platform)) => Err(AttesterError::NotBuiltIn {
-            platform: *platform,
-            device: (*device).to_owned(),
+/// The first thing that is there, if it can be used.
+fn first(findings: Vec<Finding>) -> Result<Finding, AttesterError> {
+    let looked_for: Vec<&str> = findings.iter().map(|finding| finding.path).collect();
+    let looked_for = looked_for.join(", ");
+    match findings.into_iter().find(|finding| finding.present) {
+        Some(found) if found.usable => Ok(found),
+        Some(found) => Err(AttesterError::NotUsable {
+            platform: found.platform,
+            path: found.path,
+            why: found.explanation,
         }),
-        None => {
-            let devices: Vec<&str> = LOOKED_FOR.iter().map(|(device, _)| *device).collect();
-            Err(AttesterError::NoPlatform {
-                looked_for: devices.join(", "),
-            })
-        }
+        None => Err(AttesterError::NoPlatform { looked_for }),
+    }
+}
+
+fn hardware(platform: Platform, tpm: TpmAddress) -> Result<Arc<dyn Attester>, AttesterError> {
+    match platform {
+        Platform::Sgx => Ok(Arc::new(SgxAttester::start()?)),
+        Platform::Tdx => Ok(Arc::new(TdxAttester::start()?)),
+        Platform::Snp => Ok(Arc::new(SnpAttester::start()?)),
+        Platform::Tpm => Ok(Arc::new(TpmAttester::start(Settings::at(tpm))?)),
+        other => Err(AttesterError::NotBuiltIn {
+            platform: other,
+            device: other.to_string(),
+        }),
     }
 }
 
@@ -96,46 +138,92 @@ fn software(socket: &Path) -> Result<Arc<dyn Attester>, AttesterError> {
 mod tests {
     use super::*;
 
+    fn found(paths: &[&str]) -> Result<Platform, AttesterError> {
+        let machine = tempfile::tempdir().expect("a temporary directory");
+        for path in paths {
+            let path = machine.path().join(path.trim_start_matches('/'));
+            std::fs::create_dir_all(path.parent().expect("in a folder")).expect("folders");
+            std::fs::write(path, b"x").expect("a file");
+        }
+        first(survey(machine.path())).map(|found| found.platform)
+    }
+
     #[test]
     fn without_hardware_says_what_was_looked_for_and_falls_back_to_nothing() {
-        let empty = tempfile::tempdir().expect("a temporary directory");
-        let error = detect_hardware(empty.path()).expect_err("there is no hardware");
+        let error = found(&[]).expect_err("there is no hardware");
         assert_eq!(error.code(), "attester.no_platform");
-        for (device, _) in LOOKED_FOR {
+        for device in [
+            "/dev/attestation",
+            "/dev/sgx_enclave",
+            "/dev/tdx_guest",
+            "/dev/sev-guest",
+            "/dev/tpmrm0",
+        ] {
             assert!(error.to_string().contains(device), "{error} names {device}");
         }
     }
 
     #[test]
-    fn hardware_that_is_not_built_in_is_named() {
-        let machine = tempfile::tempdir().expect("a temporary directory");
-        std::fs::create_dir(machine.path().join("dev")).expect("a folder");
-        std::fs::write(machine.path().join("dev/sev-guest"), b"").expect("a file");
-        let error = detect_hardware(machine.path()).expect_err("not built in");
-        assert_eq!(error.code(), "attester.not_built_in");
+    fn what_protects_more_is_found_first_and_its_failing_is_no_reason_to_take_less() {
+        assert_eq!(found(&["/dev/tpmrm0"]).expect("usable"), Platform::Tpm);
+        assert_eq!(
+            found(&["/dev/sev-guest", "/dev/tpmrm0"]).expect("usable"),
+            Platform::Snp
+        );
+        let error = found(&["/dev/tdx_guest", "/dev/tpmrm0"]).expect_err("no reports");
+        assert_eq!(error.code(), "attester.not_usable");
         assert!(
-            error.to_string().contains("/dev/sev-guest (platform snp)"),
+            error.to_string().contains("/dev/tdx_guest (platform tdx)"),
             "{error}"
+        );
+        assert_eq!(
+            found(&["/dev/sgx_enclave"]).expect_err("in no enclave").code(),
+            "attester.not_usable"
         );
     }
 
     #[test]
-    fn flags_choose_the_simulation_by_name_only() {
+    fn flags_choose_by_name_only() {
         let socket = || Some(PathBuf::from("/run/simulator.sock"));
-        let chosen = |tee, socket| TeeChoice::from_flags(tee, socket).map_err(|error| error.code());
-        assert_eq!(chosen(None, None), Ok(TeeChoice::Auto));
+        let address = || Some(TpmAddress::Tcp("localhost:2321".to_owned()));
+        let chosen = |tee, socket, tpm| TeeChoice::from_flags(tee, socket, tpm).map_err(|error| error.code());
+        assert_eq!(chosen(None, None, None), Ok(TeeChoice::Auto));
         assert_eq!(
-            chosen(None, socket()),
+            chosen(None, socket(), address()),
             Ok(TeeChoice::Auto),
-            "a socket alone chooses nothing"
+            "a socket or an address alone chooses nothing"
         );
         let software = TeeChoice::Software {
             socket: "/run/simulator.sock".into(),
         };
-        assert_eq!(chosen(Some("software"), socket()), Ok(software));
-        assert_eq!(chosen(Some("software"), None), Err("attester.choice"));
-        assert_eq!(chosen(Some("Software"), socket()), Err("attester.choice"));
-        assert_eq!(chosen(Some("auto"), socket()), Err("attester.choice"));
+        assert_eq!(chosen(Some("software"), socket(), None), Ok(software));
+        assert_eq!(chosen(Some("software"), None, address()), Err("attester.choice"));
+        let device = TeeChoice::Tpm {
+            at: TpmAddress::default(),
+        };
+        assert_eq!(chosen(Some("tpm"), socket(), None), Ok(device));
+        let there = TeeChoice::Tpm {
+            at: TpmAddress::Tcp("localhost:2321".to_owned()),
+        };
+        assert_eq!(chosen(Some("tpm"), None, address()), Ok(there));
+        for (name, choice) in [
+            ("sgx", TeeChoice::Sgx),
+            ("tdx", TeeChoice::Tdx),
+            ("snp", TeeChoice::Snp),
+        ] {
+            assert_eq!(chosen(Some(name), None, None), Ok(choice));
+        }
+        for other in ["Software", "auto", "sev", ""] {
+            assert_eq!(chosen(Some(other), socket(), address()), Err("attester.choice"));
+        }
+    }
+
+    #[test]
+    fn what_is_named_and_not_there_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let at = TpmAddress::Path(folder.path().join("tpm"));
+        let error = detect(&TeeChoice::Tpm { at }).expect_err("no TPM");
+        assert_eq!(error.code(), "attester.unreachable");
     }
 
     #[cfg(not(feature = "simulation"))]

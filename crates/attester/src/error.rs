@@ -29,11 +29,23 @@ pub enum AttesterError {
         /// What was found, or asked for.
         device: String,
     },
+    /// The machine has a platform, and something is missing.
+    #[error("found {path} (platform {platform}): {why}")]
+    NotUsable {
+        /// The platform.
+        platform: Platform,
+        /// What was found.
+        path: &'static str,
+        /// What is missing, and what to do.
+        why: String,
+    },
     /// The simulated platform was asked for without its socket.
     #[error("--tee software needs the simulator's socket: --simulator-socket or STRONGROOM_SIMULATOR_SOCKET")]
     NoSocket,
     /// A choice that does not exist.
-    #[error("--tee {0:?} is no choice: leave it out to use this machine's hardware, or say `software`")]
+    #[error(
+        "--tee {0:?} is no choice: leave it out to use this machine's hardware, or say `sgx`, `tdx`, `snp`, `tpm` or `software`"
+    )]
     UnknownChoice(String),
     /// The platform does not answer.
     #[error("the platform at {path} does not answer")]
@@ -141,6 +153,7 @@ impl AttesterError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoPlatform { .. } => "attester.no_platform",
+            Self::NotUsable { .. } => "attester.not_usable",
             Self::NotBuiltIn { .. } => "attester.not_built_in",
             Self::NoSocket | Self::UnknownChoice(_) => "attester.choice",
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tpm(TpmError::Io(_)) => {

@@ -9,9 +9,11 @@ mod enrolment;
 mod error;
 mod files;
 pub mod platform;
+mod survey;
 pub mod tpm;
 
 pub use attester::{Attester, CounterName, NotACounterName, SealPolicy, Workload};
-pub use detect::{LOOKED_FOR, TeeChoice, detect};
+pub use detect::{TeeChoice, detect};
 pub use enrolment::{Enrolment, EnrolmentRequest};
 pub use error::{AttesterError, OtherMeasurements};
+pub use survey::{Finding, survey};

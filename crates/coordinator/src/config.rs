@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use strongroom_attest::{Endorsements, NotAnEndorsement};
+use strongroom_attester::tpm::TpmAddress;
 use strongroom_attester::{AttesterError, TeeChoice};
 use strongroom_crypto::x509::Names;
 use strongroom_service::ListenAddress;
@@ -39,7 +40,7 @@ pub struct Arguments {
     /// Manifest to put in force when the deployment has none
     #[arg(long, env = "EDG_STARTUP_MANIFEST")]
     startup_manifest: Option<PathBuf>,
-    /// The trusted execution environment: leave it out to use this machine's hardware, or say `software` (SIMULATED)
+    /// The trusted execution environment: leave it out to use this machine's hardware, or say `sgx`, `tdx`, `snp`, `tpm`, or `software` (SIMULATED)
     #[arg(long, env = "STRONGROOM_TEE")]
     tee: Option<String>,
     /// Socket of the simulator, with `--tee software`
@@ -48,6 +49,9 @@ pub struct Arguments {
     /// Folder with what vendors sign about platforms (collateral, certificates, revocation lists), read once at the start
     #[arg(long, env = "STRONGROOM_ENDORSEMENTS")]
     endorsements: Option<PathBuf>,
+    /// The TPM, with `--tee tpm`: a device, a Unix socket, or tcp:HOST:PORT (default: /dev/tpmrm0)
+    #[arg(long, env = TeeChoice::TPM_VARIABLE)]
+    tpm: Option<TpmAddress>,
     /// File to write when both ports listen: JSON with client_addr and mesh_addr
     #[arg(long)]
     ready_file: Option<PathBuf>,
@@ -144,7 +148,7 @@ impl Arguments {
             names,
             seal_dir: self.seal_dir,
             startup_manifest,
-            tee: TeeChoice::from_flags(self.tee.as_deref(), self.simulator_socket)?,
+            tee: TeeChoice::from_flags(self.tee.as_deref(), self.simulator_socket, self.tpm)?,
             endorsements: match &self.endorsements {
                 Some(folder) => endorsements(folder)?,
                 None => Endorsements::none(),
@@ -194,7 +198,7 @@ mod tests {
                 .contains("`a b`")
         );
         assert!(parse(&["--startup-manifest", "/nonexistent/m.json"]).is_err());
-        assert!(parse(&["--tee", "sgx"]).is_err());
+        assert!(parse(&["--tee", "sev"]).is_err());
         assert!(
             parse(&["--tee", "software"]).is_err(),
             "a simulated platform needs its socket"

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use strongroom_attest::{Endorsements, NotAnEndorsement};
+use strongroom_attester::tpm::TpmAddress;
 use strongroom_attester::{AttesterError, TeeChoice};
 use strongroom_crypto::x509::Names;
 use strongroom_service::folder::{self, FolderError};
@@ -50,7 +51,8 @@ pub struct Arguments {
     )]
     pub uuid_file: PathBuf,
 
-    /// `software` for the simulated platform, which protects nothing; left out: this machine's hardware
+    /// `sgx`, `tdx`, `snp`, `tpm`, or `software` for the simulated platform, which protects nothing; left out: this
+    /// machine's hardware
     #[arg(long, value_name = "PLATFORM", env = "STRONGROOM_TEE")]
     pub tee: Option<String>,
 
@@ -61,6 +63,10 @@ pub struct Arguments {
     /// Folder with what vendors sign about the coordinator's platform (collateral, certificates, revocation lists)
     #[arg(long, value_name = "DIR", env = "STRONGROOM_ENDORSEMENTS")]
     pub endorsements: Option<PathBuf>,
+
+    /// The TPM, with `--tee tpm`: a device, a Unix socket, or tcp:HOST:PORT; left out: /dev/tpmrm0
+    #[arg(long, value_name = "ADDRESS", env = TeeChoice::TPM_VARIABLE)]
+    pub tpm: Option<TpmAddress>,
 
     /// File that is written (JSON) once the program is started
     #[arg(long, value_name = "FILE")]
@@ -151,7 +157,11 @@ impl Config {
             marble_type: arguments.marble_type,
             names: names(&arguments.dns_names)?,
             uuid_file: arguments.uuid_file,
-            tee: TeeChoice::from_flags(arguments.tee.as_deref(), arguments.simulator_socket)?,
+            tee: TeeChoice::from_flags(
+                arguments.tee.as_deref(),
+                arguments.simulator_socket,
+                arguments.tpm,
+            )?,
             endorsements: match &arguments.endorsements {
                 Some(folder) => endorsements(folder)?,
                 None => Endorsements::none(),

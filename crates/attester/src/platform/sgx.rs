@@ -20,7 +20,7 @@ use crate::files::{Files, System};
 /// Where Gramine offers it.
 pub(crate) const ROOT: &str = "/dev/attestation";
 /// The file that says of which kind quotes are.
-pub(crate) const TYPE: &str = "attestation_type";
+pub(crate) const TYPE: &str = "/dev/attestation/attestation_type";
 
 /// The platform of an enclave.
 #[derive(Debug)]

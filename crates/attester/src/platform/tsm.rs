@@ -28,10 +28,22 @@ pub(super) fn report(
     platform: Platform,
     report_data: &[u8; 64],
 ) -> Result<Report, AttesterError> {
-    // Other programs ask at the same time, in other containers under the same process number perhaps.
+    report_in(files, &new_folder(root), platform, report_data)
+}
+
+/// Whose reports the kernel gives; `None` where it is nobody's that is known here.
+pub(crate) fn provider(files: &dyn Files, root: &Path) -> io::Result<Option<Platform>> {
+    let folder = new_folder(root);
+    files.make_folder(&folder)?;
+    let name = files.read(&folder.join("provider"), BLOB_BYTES_MAX);
+    files.remove_folder(&folder)?;
+    Ok(of_provider(&name?))
+}
+
+/// Other programs ask at the same time, in other containers under the same process number perhaps.
+fn new_folder(root: &Path) -> PathBuf {
     let name: [u8; 8] = random::array(&SystemRandom);
-    let folder = root.join(format!("strongroom-{}", hex::encode(name)));
-    report_in(files, &folder, platform, report_data)
+    root.join(format!("strongroom-{}", hex::encode(name)))
 }
 
 fn report_in(

@@ -16,6 +16,7 @@ use strongroom_attest::{Evidence, Platform, Protection};
 use strongroom_crypto::digest::{Digest32, sha384};
 use strongroom_crypto::secret::SealKey;
 
+pub(crate) use self::rtmr::PATH as RTMR3;
 use self::rtmr::Rtmr3;
 use super::measured::Measurements;
 use super::{blocking, tsm};
@@ -72,7 +73,7 @@ impl TdxAttester {
         match Rtmr3::find(&*files)? {
             Some(mut register) => measurements.begin(&mut register)?,
             None => tracing::warn!(
-                path = rtmr::PATH,
+                path = RTMR3,
                 "the kernel lets no program extend RTMR3 (Linux 6.16 does): evidence is of the machine's image only"
             ),
         }

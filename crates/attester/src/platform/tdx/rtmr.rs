@@ -49,5 +49,5 @@ impl Register for Rtmr3<'_> {
     }
 }
 
-pub(super) const PATH: &str = "/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384";
+pub(crate) const PATH: &str = "/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384";
 const RTMR_BYTES: usize = 48;

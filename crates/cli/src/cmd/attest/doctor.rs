@@ -1,23 +1,29 @@
 //! `strongroom attest doctor`
 
-use strongroom_client::attestation;
+use strongroom_client::attestation::{self, Finding};
 
 use crate::context::Context;
 
 pub(super) fn run(context: &Context) -> anyhow::Result<()> {
     let found = attestation::doctor();
     context.output.result(&found, || {
-        let sign = |sign: &attestation::Sign| {
-            let there = if sign.present { "there" } else { "not there" };
-            format!("{}  (platform {}): {there}", sign.path, sign.platform)
-        };
-        let mut lines: Vec<String> = found.looked_for.iter().map(sign).collect();
-        lines.push(
-            found
-                .reason
-                .clone()
-                .unwrap_or_else(|| "programs on this machine can attest".to_owned()),
-        );
+        let mut lines: Vec<String> = found.looked_for.iter().map(line).collect();
+        lines.push(match &found.reason {
+            None => "programs on this machine can attest".to_owned(),
+            Some(reason) => format!("programs on this machine cannot attest by themselves: {reason}"),
+        });
         lines.join("\n")
     })
+}
+
+fn line(finding: &Finding) -> String {
+    let state = match (finding.present, finding.usable) {
+        (false, _) => "not there",
+        (true, false) => "there, NOT USABLE",
+        (true, true) => "usable",
+    };
+    format!(
+        "{}  (platform {}): {state}\n    {}",
+        finding.path, finding.platform, finding.explanation
+    )
 }
