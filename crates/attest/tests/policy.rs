@@ -4,8 +4,8 @@ mod common;
 
 use common::{Fixture, NOW, coordinator, good, other_digest};
 use serde_json::{Value, json};
-use strongroom_attest::platform::snp;
 use strongroom_attest::platform::software::Authority;
+use strongroom_attest::platform::{snp, tpm};
 use strongroom_attest::{
     ClientPolicy, CoordinatorExpectation, Endorsements, Platform, ReferenceValues, VerifyError,
     reference::Fields,
@@ -261,6 +261,7 @@ fn the_schema_names_the_fields_that_are_read() {
         product: Some(1),
         security_version_min: Some(1),
         snp: Some(snp::Policy::default()),
+        tpm: Some(tpm::Policy::default()),
         ..good().expected
     };
     full.signers = vec![other_digest()];

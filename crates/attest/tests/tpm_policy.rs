@@ -3,11 +3,13 @@
 #[path = "common/tpm.rs"]
 mod tpm;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use strongroom_attest::event_log::EventType;
 use strongroom_attest::event_log::ima::ImaPolicy;
-use strongroom_attest::event_log::policy::EventPolicy;
+use strongroom_attest::event_log::policy::{EventPolicy, EventRule};
 use strongroom_attest::platform::Facts;
 use strongroom_attest::platform::tpm::{Pcr, Policy, WentBack};
 use strongroom_attest::reference::{Exception, Expiry};
@@ -387,4 +389,32 @@ fn a_policy_reads_as_it_was_written_and_says_whether_it_knows_what_booted() {
         json!({ "events": { "forbid": [{ "register": 13, "equals_text": "single" }] } })
     ));
     assert_eq!(Platform::Tpm.name(), "tpm");
+}
+
+#[test]
+fn the_schema_names_what_may_be_asked() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../docs/schema/policy.v1.json")).expect("JSON");
+    // The refusal of an unknown field lists those that there are.
+    let fields = |refusal: String| {
+        let fields = refusal.split('`').skip(3).step_by(2);
+        fields.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let unknown = json!({ "other": 1 });
+    let policy = serde_json::from_value::<Policy>(unknown.clone()).map(drop);
+    let events = serde_json::from_value::<EventPolicy>(unknown.clone()).map(drop);
+    let rule = serde_json::from_value::<EventRule>(unknown.clone()).map(drop);
+    let ima = serde_json::from_value::<ImaPolicy>(unknown).map(drop);
+    for (name, refused) in [
+        ("tpm", policy),
+        ("events", events),
+        ("event_rule", rule),
+        ("ima", ima),
+    ] {
+        let named = schema["$defs"][name]["properties"]
+            .as_object()
+            .expect("an object");
+        let named: BTreeSet<_> = named.keys().cloned().collect();
+        assert_eq!(named, fields(refused.expect_err("unknown").to_string()), "{name}");
+    }
 }

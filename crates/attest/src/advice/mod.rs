@@ -4,6 +4,7 @@
 
 mod common;
 mod snp;
+mod tpm;
 
 use std::fmt;
 
@@ -43,7 +44,7 @@ impl Advice {
 /// Ids of checks, each with its advice.
 type Table = &'static [(&'static str, Advice)];
 
-const TABLES: &[Table] = &[common::ADVICE, snp::ADVICE];
+const TABLES: &[Table] = &[common::ADVICE, snp::ADVICE, tpm::ADVICE];
 
 /// The advice on the check with this id.
 #[must_use]

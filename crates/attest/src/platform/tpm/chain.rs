@@ -14,7 +14,7 @@ use crate::verify::TOLERANCE_SECONDS;
 /// Most certificates on a path, leaf and root included.
 const LENGTH_MAX: usize = 6;
 /// Most signatures that are checked in search of one path, and of one issuer's revocation lists.
-const SIGNATURES_MAX: usize = 64;
+const SIGNATURES_MAX: usize = 16;
 
 /// Extensions whose meaning is looked at here or does not matter: key usage, subject alternative names, basic
 /// constraints, certificate policies (any will do), extended key usage.

@@ -18,6 +18,9 @@ use crate::endorsements::{Anchor, Roots, root_id};
 use crate::platform::Platform;
 use crate::verify::Context;
 
+/// Most certificates of one key that are looked at: the verifier's own come first.
+const CERTIFICATES_MAX: usize = 4;
+
 /// Who says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
@@ -112,7 +115,8 @@ pub(super) fn vouchers(key: &AttestationKeyPublic, context: &Context<'_>) -> Res
     }
     let mut refused = None;
     let certificates = context.endorsements.certificates().iter();
-    for certificate in certificates.filter(|certificate| certificate.spki_der() == key.spki_der()) {
+    let certificates = certificates.filter(|certificate| certificate.spki_der() == key.spki_der());
+    for certificate in certificates.take(CERTIFICATES_MAX) {
         match certified(certificate, key, context) {
             Ok((voucher, path)) => found.push(Vouched::new(voucher, Some(path), context)),
             Err(why) => refused = refused.or(Some(format!("{}: {why}", chain::describe(certificate)))),
