@@ -8,7 +8,7 @@ mod endorsements;
 mod examination;
 mod explanation;
 
-pub use doctor::{Doctor, Sign, doctor};
+pub use doctor::{Doctor, Finding, doctor};
 pub use endorsements::{Gathered, gather};
 pub use examination::{Examination, Examined};
 pub use explanation::{Advised, Explanation};
