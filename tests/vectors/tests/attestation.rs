@@ -4,10 +4,12 @@
 
 #[path = "attestation/damage.rs"]
 mod damage;
-#[path = "attestation/extras.rs"]
-mod extras;
 #[path = "attestation/program.rs"]
 mod program;
+#[path = "attestation/quotes.rs"]
+mod quotes;
+#[path = "attestation/reports.rs"]
+mod reports;
 #[path = "attestation/sample.rs"]
 mod sample;
 #[path = "attestation/verdicts.rs"]
@@ -19,13 +21,11 @@ const FAMILY: Family = Family {
     folder: "attestation",
     used: &[
         "verdicts.json",
-        "snp/attestation-rs-genoa-v5/*",
-        "snp/go-sev-guest-milan-v2-debug/*",
-        "snp/ms-turin-v5/*",
-        "snp/trustee-milan-v2/*",
-        "snp/trustee-vlek-v3/*",
-        "snp/virtee-milan-v2/*",
-        "snp/roots/*",
+        "roots/tdx_root.pem",
+        "sgx/*",
+        "snp/*",
+        "tdx/*",
+        "tdx-eventlog/*",
     ],
     not_yet: NOT_YET,
 };
@@ -45,10 +45,6 @@ const NOT_YET: &[(&str, &str)] = &[
         "roots/nras_root.pem",
         "an intermediate certificate that has ended, never an anchor; waits for the evidence of GPUs",
     ),
-    ("roots/tdx_root.pem", "waits for platform tdx"),
-    ("sgx/*", "waits for platform sgx"),
-    ("tdx/*", "waits for platform tdx"),
-    ("tdx-eventlog/*", "waits for platform tdx"),
     ("az-snp-vtpm/*", "waits for platform Azure vTPM"),
     ("az-tdx-vtpm/*", "waits for platform Azure vTPM"),
     ("nitro/*", "waits for platform Nitro"),

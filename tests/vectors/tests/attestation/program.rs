@@ -135,3 +135,57 @@ fn a_folder_of_endorsements_is_as_good_as_its_files() {
         assert_eq!(row.differences(&report(&folder)), Vec::<String>::new());
     }
 }
+
+#[test]
+#[ignore = "needs STRONGROOM_VECTORS"]
+fn what_is_given_beside_the_evidence_is_held_against_it() {
+    let run = |folder: &str, collateral: &str, more: &[&str]| {
+        let evidence = FAMILY.path(&format!("{folder}/quote.bin"));
+        let output = verify(folder, &evidence, &[collateral.to_owned()], more);
+        (
+            output.status.code(),
+            report(&output)["first_failed_check"].clone(),
+        )
+    };
+    let hello = hex::encode(b"Hello, world!");
+    let sgx = |more: &[&str]| {
+        let at = ["--at", "1751624924"];
+        run(
+            "sgx/dcap-qvl-icelake-prod",
+            "collateral-2025-06-19.json",
+            &[&at[..], more].concat(),
+        )
+    };
+    assert_eq!(sgx(&["--report-data", &hello]), (Some(1), "tcb.status".into()));
+    assert_eq!(sgx(&["--nonce", &hello]), (Some(1), "tcb.status".into()));
+    assert_eq!(sgx(&["--report-data", "00"]), (Some(1), "binding".into()));
+    let live = |log: &str| {
+        let log = FAMILY.path(&format!("tdx-eventlog/{log}/ccel.bin"));
+        let log = log.display().to_string();
+        let more = ["--at", "1792714008", "--event-log", &log];
+        run("tdx/attestation-rs-live", "collateral-2026-10-08.json", &more)
+    };
+    assert_eq!(live("attestation-rs-ccel-live2"), (Some(1), "tcb.status".into()));
+    let checks = |folder: &str| {
+        let evidence = FAMILY.path("tdx/attestation-rs-live/quote.bin");
+        let log = FAMILY
+            .path(&format!("tdx-eventlog/{folder}/ccel.bin"))
+            .display()
+            .to_string();
+        let more = ["--at", "1792714008", "--event-log", &log];
+        let endorsements = ["collateral-2026-10-08.json".to_owned()];
+        let report = report(&verify(
+            "tdx/attestation-rs-live",
+            &evidence,
+            &endorsements,
+            &more,
+        ));
+        let checks = report["checks"].as_array().cloned().unwrap_or_default();
+        let mut replay = checks
+            .into_iter()
+            .filter(|check| check["id"] == "event_log.replay");
+        replay.next().map(|check| check["outcome"].clone())
+    };
+    assert_eq!(checks("attestation-rs-ccel-live2"), Some("passed".into()));
+    assert_eq!(checks("attestation-rs-ccel-live"), Some("failed".into()));
+}

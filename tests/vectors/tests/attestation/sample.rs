@@ -10,7 +10,7 @@ use strongroom_crypto::time::UnixTime;
 use crate::FAMILY;
 
 /// Evidence and what it is held against.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) platform: Platform,
     pub(crate) evidence: Vec<u8>,

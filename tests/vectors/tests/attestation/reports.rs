@@ -1,4 +1,4 @@
-//! What the map of the samples says beside the verdicts.
+//! What the map of the samples says of SNP reports beside the verdicts.
 
 use strongroom_attest::InspectionPolicy;
 
