@@ -3,7 +3,10 @@
 //! The texts name no values: the report's line above them does.
 
 mod common;
+mod dcap;
+mod sgx;
 mod snp;
+mod tdx;
 mod tpm;
 
 use std::fmt;
@@ -44,7 +47,14 @@ impl Advice {
 /// Ids of checks, each with its advice.
 type Table = &'static [(&'static str, Advice)];
 
-const TABLES: &[Table] = &[common::ADVICE, snp::ADVICE, tpm::ADVICE];
+const TABLES: &[Table] = &[
+    common::ADVICE,
+    dcap::ADVICE,
+    sgx::ADVICE,
+    tdx::ADVICE,
+    snp::ADVICE,
+    tpm::ADVICE,
+];
 
 /// The advice on the check with this id.
 #[must_use]
@@ -105,6 +115,15 @@ mod tests {
         for id in ids() {
             assert!(step::by_id(id).is_some(), "there is no check {id}");
         }
+    }
+
+    #[test]
+    fn every_check_has_advice() {
+        let without: Vec<_> = step::all()
+            .map(|step| step.id)
+            .filter(|id| of(id).is_none())
+            .collect();
+        assert_eq!(without, [""; 0]);
     }
 
     #[test]

@@ -279,9 +279,9 @@ pub(super) const ADVICE: Table = &[
     (
         "family_id",
         Advice::new(
-            "the ID block names another family of images",
-            "which image was deployed",
-            "deploy the right image, or correct the policy",
+            "it is of another family of images (SEV-SNP) or products (SGX) than the policy lists",
+            "which image or program was deployed",
+            "deploy the right one, or correct the policy",
         ),
     ),
     (
