@@ -6,8 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::sign::PublicKey;
-use strongroom_crypto::x509;
+use strongroom_crypto::x509::{self, Certificate};
 
+use super::native;
 use super::public::{Public, PublicError, Scheme};
 use super::wire::algorithm;
 use crate::endorsements::AttestationKey;
@@ -111,32 +112,52 @@ impl From<Public> for AttestationKeyPublic {
     }
 }
 
-/// What is known beforehand of an attestation key: its name, or the key itself. Reads and prints as hexadecimal of the
-/// name (without the prefix of SHA-256), or as PEM.
+/// What is known beforehand of an attestation key. Reads as hexadecimal of its name (without the prefix of SHA-256) or as
+/// PEM, and prints so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KnownKey {
     /// The name of its public area: attributes included.
     Name(Vec<u8>),
+    /// Its public area.
+    Public(Public),
     /// DER SubjectPublicKeyInfo: whoever names it answers for the attributes.
     Key(Vec<u8>),
 }
 
 impl KnownKey {
-    /// Reads what a file or a pin holds: a public area, a SubjectPublicKeyInfo in DER or PEM, or a name, in bytes or as
-    /// text.
+    /// Reads what a file or a pin holds: a public area, a SubjectPublicKeyInfo or a certificate over the key in DER or
+    /// PEM, or the name; in bytes, or as base64 and the name as hexadecimal.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
         let text = std::str::from_utf8(bytes).ok();
-        if let Some(name) = text.and_then(name_from_text).or_else(|| name_from_bytes(bytes)) {
+        if let Some(name) = text.and_then(name_from_text) {
             return Ok(Self::Name(name));
         }
-        let key = AttestationKeyPublic::parse(bytes)?;
-        Ok(match key.name() {
-            Some(name) => Self::Name(name),
-            None => Self::Key(key.spki_der().to_vec()),
-        })
+        let decoded = text.and_then(native::base64);
+        Self::parse_bytes(bytes)
+            .or_else(|error| decoded.ok_or(error).and_then(|bytes| Self::parse_bytes(&bytes)))
+    }
+
+    fn parse_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        if let Some(name) = name_from_bytes(bytes) {
+            return Ok(Self::Name(name));
+        }
+        let error = match AttestationKeyPublic::parse(bytes) {
+            Ok(AttestationKeyPublic {
+                public: Some(public), ..
+            }) => return Ok(Self::Public(public)),
+            Ok(AttestationKeyPublic { key, .. }) => return Ok(Self::Key(key.spki_der().to_vec())),
+            Err(error) => error,
+        };
+        let pem = std::str::from_utf8(bytes).map(Certificate::parse_pem);
+        let certificate = match pem {
+            Ok(Ok(certificate)) => certificate,
+            _ => Certificate::parse(bytes).map_err(|_| error)?,
+        };
+        let key = certificate.public_key().map_err(|_| KeyError::Unsupported)?;
+        Ok(Self::Key(key.spki_der().to_vec()))
     }
 
     /// Whether this is that key. Of a key that is shown without its public area a name says nothing.
@@ -144,6 +165,10 @@ impl KnownKey {
     pub fn is(&self, key: &AttestationKeyPublic) -> bool {
         match self {
             Self::Name(name) => key.name().as_ref() == Some(name),
+            // What is known of it says all that is not shown.
+            Self::Public(public) => key
+                .public()
+                .map_or_else(|| public.key() == key.key(), |shown| shown == public),
             Self::Key(spki) => spki == key.spki_der(),
         }
     }
@@ -151,9 +176,12 @@ impl KnownKey {
     /// The pin, for [`crate::Roots::with_attestation_key`].
     #[must_use]
     pub fn to_pin(&self) -> AttestationKey {
-        let (Self::Name(public) | Self::Key(public)) = self;
+        let public = match self {
+            Self::Name(bytes) | Self::Key(bytes) => bytes.clone(),
+            Self::Public(public) => public.as_bytes().to_vec(),
+        };
         AttestationKey {
-            public: public.clone(),
+            public,
             endorsement_root: None,
         }
     }
@@ -162,12 +190,7 @@ impl KnownKey {
 impl AttestationKey {
     /// Whether this is the key that evidence shows.
     pub(super) fn is(&self, key: &AttestationKeyPublic) -> bool {
-        KnownKey::parse(&self.public).is_ok_and(|known| {
-            // Pinned with its public area, shown without: the pin says all that the evidence leaves out.
-            known.is(key)
-                || key.public().is_none()
-                    && Public::parse(&self.public).is_ok_and(|pinned| pinned.key() == key.key())
-        })
+        KnownKey::parse_bytes(&self.public).is_ok_and(|known| known.is(key))
     }
 }
 
@@ -212,13 +235,13 @@ impl FromStr for KnownKey {
 
 impl fmt::Display for KnownKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => {
-                let sha256 = name.strip_prefix(&algorithm::SHA256.to_be_bytes());
-                f.write_str(&hex::encode(sha256.unwrap_or(name)))
-            }
-            Self::Key(spki) => f.write_str(&x509::public_key_pem(spki)),
-        }
+        let name = match self {
+            Self::Name(name) => name,
+            Self::Public(public) => &public.name(),
+            Self::Key(spki) => return f.write_str(&x509::public_key_pem(spki)),
+        };
+        let sha256 = name.strip_prefix(&algorithm::SHA256.to_be_bytes());
+        f.write_str(&hex::encode(sha256.unwrap_or(name)))
     }
 }
 
@@ -236,5 +259,40 @@ impl<'de> Deserialize<'de> for KnownKey {
                 "an attestation key is a name (64 hexadecimal digits) or PEM: {error}"
             ))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLIC: &str = "0023000b00050072000000100018000b000300100020\
+        6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+        00204fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+
+    #[test]
+    fn a_key_is_known_by_its_name_its_public_area_or_itself() {
+        let public = hex::decode(PUBLIC).unwrap();
+        let whole = AttestationKeyPublic::parse(&public).unwrap();
+        let bare = AttestationKeyPublic::parse(whole.spki_der()).unwrap();
+        let sized = [&[0, 0x58], public.as_slice()].concat();
+        let pem = x509::public_key_pem(whole.spki_der());
+        let known = |bytes: &[u8]| {
+            let known = KnownKey::parse(bytes).unwrap();
+            (known.is(&whole), known.is(&bare))
+        };
+        let name = whole.name().unwrap();
+        assert_eq!(known(hex::encode(&name).as_bytes()), (true, false));
+        assert_eq!(known(hex::encode(&name[2..]).as_bytes()), (true, false));
+        assert_eq!(known(&name), (true, false));
+        assert_eq!(known(&public), (true, true));
+        assert_eq!(known(&sized), (true, true));
+        assert_eq!(known(whole.spki_der()), (true, true));
+        assert_eq!(known(pem.as_bytes()), (true, true));
+        let mut other = public;
+        other[7] ^= 0x40;
+        // Another object: the same key with other attributes.
+        assert_eq!(known(&other), (false, true));
+        assert!(KnownKey::parse(b"").is_err() && KnownKey::parse(b"key").is_err());
     }
 }

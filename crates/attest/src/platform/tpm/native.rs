@@ -129,7 +129,7 @@ fn binary(value: &Value) -> Option<Vec<u8>> {
 }
 
 /// Line breaks are allowed, as `base64` and `openssl` put them in.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     BASE64
         .decode(&text)
