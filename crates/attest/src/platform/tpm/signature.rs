@@ -56,25 +56,28 @@ impl Signature {
         self.hash
     }
 
-    /// Whether `key` made this over `message`. False also for schemes and hashes that are not accepted: SHA-1 above all.
+    /// Whether scheme and hash are ones that a key of this kind is believed by. SHA-1 is not, for no key.
+    #[must_use]
+    pub fn is_accepted_of(&self, key: &PublicKey) -> bool {
+        match key {
+            PublicKey::Rsa(_) => rsa_scheme(self.scheme, self.hash).is_some(),
+            PublicKey::Ecdsa(key) => self.scheme == algorithm::ECDSA && self.hash == curve_hash(key.curve()),
+        }
+    }
+
+    /// Whether `key` made this over `message`; false for what [`Self::is_accepted_of`] refuses.
     #[must_use]
     pub fn verifies(&self, key: &PublicKey, message: &[u8]) -> bool {
-        match (key, &self.value) {
-            (PublicKey::Rsa(key), Value::Rsa(signature)) => rsa_scheme(self.scheme, self.hash)
-                .is_some_and(|scheme| key.verify(scheme, message, signature).is_ok()),
-            (PublicKey::Ecdsa(key), value) if self.scheme == algorithm::ECDSA => {
-                let curve = key.curve();
-                curve_hash(curve) == self.hash
-                    && match value {
-                        Value::Ecdsa(r, s) => padded(r, curve)
-                            .zip(padded(s, curve))
-                            .is_some_and(|(r, s)| key.verify_raw(message, &[r, s].concat()).is_ok()),
-                        Value::EcdsaDer(der) => key.verify(message, der).is_ok(),
-                        Value::Rsa(_) => false,
-                    }
+        self.is_accepted_of(key)
+            && match (key, &self.value) {
+                (PublicKey::Rsa(key), Value::Rsa(signature)) => rsa_scheme(self.scheme, self.hash)
+                    .is_some_and(|scheme| key.verify(scheme, message, signature).is_ok()),
+                (PublicKey::Ecdsa(key), Value::Ecdsa(r, s)) => padded(r, key.curve())
+                    .zip(padded(s, key.curve()))
+                    .is_some_and(|(r, s)| key.verify_raw(message, &[r, s].concat()).is_ok()),
+                (PublicKey::Ecdsa(key), Value::EcdsaDer(der)) => key.verify(message, der).is_ok(),
+                _ => false,
             }
-            _ => false,
-        }
     }
 }
 

@@ -277,9 +277,11 @@ fn check_signature(evidence: &TpmEvidence, report: &mut Report) {
     let as_tied = evidence.key.scheme().is_none_or(|tied| {
         tied.scheme == signature.scheme() && tied.hash.is_none_or(|hash| hash == signature.hash())
     });
-    let holds = as_tied && signature.verifies(evidence.key.key(), &evidence.signed);
-    let found = match (as_tied, holds) {
-        (false, _) => format!("{signature}, by which this key cannot sign"),
+    let key = evidence.key.key();
+    let accepted = as_tied && signature.is_accepted_of(key);
+    let holds = accepted && signature.verifies(key, &evidence.signed);
+    let found = match (accepted, holds) {
+        (false, _) => format!("{signature}, which is not accepted of this key"),
         (true, false) => format!("{signature}, of other bytes or another key"),
         (true, true) => signature.to_string(),
     };
