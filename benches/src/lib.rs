@@ -5,6 +5,7 @@ pub mod bare;
 pub mod deployment;
 pub mod load;
 pub mod programs;
+pub mod samples;
 pub mod wire;
 
 /// What went wrong, for a person.
