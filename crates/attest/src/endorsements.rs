@@ -17,7 +17,8 @@ use crate::platform::dcap::CollateralText;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endorsements {
     collateral: Vec<Arc<CollateralText>>,
-    certificates: Vec<Certificate>,
+    /// Shared by clones: each verification makes one.
+    certificates: Arc<Vec<Certificate>>,
     crls: Vec<Arc<[u8]>>,
     evaluation_floors: BTreeMap<String, u32>,
     signatures: SignatureCache,
@@ -76,7 +77,7 @@ impl Endorsements {
         for collateral in &other.collateral {
             self.add_collateral(collateral.clone());
         }
-        for certificate in &other.certificates {
+        for certificate in other.certificates() {
             self.add_certificate(certificate.clone());
         }
         for crl in &other.crls {
@@ -157,7 +158,7 @@ impl Endorsements {
             .iter()
             .any(|known| known.der() == certificate.der());
         if !known && self.certificates.len() < Self::COUNT_MAX {
-            self.certificates.push(certificate);
+            Arc::make_mut(&mut self.certificates).push(certificate);
         }
     }
 
