@@ -64,6 +64,19 @@ pub mod grpc_health {
     }
 }
 
+/// What is in a credential is known to two ends only.
+impl std::fmt::Debug for strongroom::v1::FinishEnrolmentRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FinishEnrolmentRequest").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for strongroom::v1::CredentialResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CredentialResponse").finish_non_exhaustive()
+    }
+}
+
 /// Files, environment and arguments may hold secrets: only their numbers are printed.
 impl std::fmt::Debug for rpc::Parameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

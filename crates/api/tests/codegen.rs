@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOTS: &[&str] = &[
     "grpc/health/v1/health.proto",
     "rpc/marble.proto",
+    "strongroom/v1/enrolment.proto",
     "strongroom/v1/marble.proto",
     "tensorflow_serving/services.proto",
 ];
@@ -44,7 +45,11 @@ fn generate(protos: &Path, out: &Path) {
         // Tensors stay in the buffer in which they came.
         .bytes(".tensorflow.TensorProto")
         // Secrets: printed by hand, redacted (`src/lib.rs`).
-        .skip_debug(["rpc.Parameters"])
+        .skip_debug([
+            "rpc.Parameters",
+            "strongroom.v1.FinishEnrolmentRequest",
+            "strongroom.v1.CredentialResponse",
+        ])
         .out_dir(out)
         .compile_fds(descriptors)
         .expect("code for the protos");

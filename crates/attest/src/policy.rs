@@ -10,7 +10,7 @@ use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::time::UnixTime;
 
 use crate::binding::{Binding, CoordinatorBinding};
-use crate::endorsements::Endorsements;
+use crate::endorsements::{AttestationKey, Endorsements, Roots};
 use crate::error::VerifyError;
 use crate::evidence::Evidence;
 use crate::reference::{Appraised, PolicyError, ReferenceValues, verify_against};
@@ -53,6 +53,21 @@ impl CoordinatorExpectation {
     #[must_use]
     pub fn entries(&self) -> &[ReferenceValues] {
         &self.0
+    }
+
+    /// Every root that evidence may hang on; each entry is held against its own.
+    #[must_use]
+    pub fn roots(&self) -> Roots {
+        let entries = self.0.iter();
+        entries.fold(Roots::none(), |roots, entry| roots.and(entry.roots()))
+    }
+
+    /// The same expectation for evidence by an attestation key that was enrolled on this very connection
+    /// ([`ReferenceValues::with_enrolled`]).
+    #[must_use]
+    pub fn with_enrolled(self, key: &AttestationKey) -> Self {
+        let entries = self.0.into_iter();
+        Self(entries.map(|entry| entry.with_enrolled(key)).collect())
     }
 
     /// Verifies that a coordinator is the expected program on an expected platform, on this very connection.
@@ -160,6 +175,16 @@ impl ClientPolicy {
     #[must_use]
     pub const fn coordinator(&self) -> &CoordinatorExpectation {
         &self.coordinator
+    }
+
+    /// The same policy for evidence by an attestation key that was enrolled on this very connection
+    /// ([`ReferenceValues::with_enrolled`]).
+    #[must_use]
+    pub fn with_enrolled(self, key: &AttestationKey) -> Self {
+        Self {
+            coordinator: self.coordinator.with_enrolled(key),
+            ..self
+        }
     }
 
     /// The manifests that are accepted.

@@ -21,7 +21,7 @@ use strongroom_crypto::x509::Certificate;
 
 use crate::binding::Binding;
 use crate::claims::Claims;
-use crate::endorsements::{Anchor, Endorsements, Roots, root_id};
+use crate::endorsements::{Anchor, AttestationKey, Endorsements, Roots, root_id};
 use crate::error::VerifyError;
 use crate::evidence::Evidence;
 pub use crate::fields::{Fields, PolicyError};
@@ -97,6 +97,16 @@ impl ReferenceValues {
     #[must_use]
     pub const fn roots(&self) -> &Roots {
         &self.roots
+    }
+
+    /// The same values for evidence by an attestation key that was enrolled on this very connection: it counts where its
+    /// endorsement key hangs on a root of these values. A pin is none of a connection's business and changes nothing.
+    #[must_use]
+    pub fn with_enrolled(mut self, key: &AttestationKey) -> Self {
+        if key.endorsement_root.is_some() {
+            self.roots = self.roots.with_attestation_key(key.clone());
+        }
+        self
     }
 
     /// Holds verified claims against these values, and goes on with the report of the verification.

@@ -102,6 +102,15 @@ pub enum Error {
         /// What the command needs.
         needed: &'static str,
     },
+    /// The coordinator's attestation key is not known to live in a TPM that the policy accepts.
+    #[error("the attestation key of {peer} cannot be enrolled")]
+    NotEnrolled {
+        /// Whose.
+        peer: String,
+        /// Why.
+        #[source]
+        source: strongroom_ratls::enrolment::EnrolError,
+    },
     /// The coordinator says itself that its state is older than its platform's counter.
     #[error("the coordinator at {peer} holds an old state: its platform has counted further")]
     RolledBack {
@@ -207,6 +216,7 @@ impl Error {
             Self::ManifestUnlisted { .. } => "policy.manifest_unlisted",
             Self::RoleUnlisted { .. } => "policy.role_unlisted",
             Self::Phase { .. } => "state.phase",
+            Self::NotEnrolled { source, .. } => source.code(),
             Self::RolledBack { .. } => "state.rolled_back",
             Self::ManifestSubstituted { .. } => "manifest.substituted",
             Self::Manifest(_) => "manifest.invalid",
@@ -233,6 +243,7 @@ impl Error {
         match self {
             Self::Input { .. } | Self::Policy(_) | Self::Workload(_) => Kind::Usage,
             Self::Evidence(_)
+            | Self::NotEnrolled { .. }
             | Self::RolledBack { .. }
             | Self::ManifestSubstituted { .. }
             | Self::ManifestUnlisted { .. }

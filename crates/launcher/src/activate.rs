@@ -1,7 +1,5 @@
 //! A8–A13 from the launcher's side: ask until the coordinator gives or refuses, saying what is waited for and for whom.
 
-use std::time::Duration;
-
 use strongroom_api::marble::{ActivationClient, ActivationReq, ActivationResp, Parameters};
 use strongroom_crypto::random::SystemRandom;
 use strongroom_crypto::secret::wipe;
@@ -10,7 +8,7 @@ use strongroom_workload::Description;
 use tonic::{Code, Status};
 
 use crate::backoff::Backoff;
-use crate::caller::{Caller, Failure, Waiting, is_transient, status_text, timed};
+use crate::caller::{Caller, Failure, PRECONDITION_PAUSE_MAX, Waiting, is_transient, status_text, timed};
 use crate::credentials::{Asked, Credentials, CredentialsError, Returned};
 use crate::error::{ACTIVATION, LaunchError};
 use crate::identity::ClientIdentity;
@@ -126,11 +124,7 @@ fn refusal(status: Status) -> Failure {
                 what: format!("the secret {:?} is not set", name.trim()),
                 pause_max: PRECONDITION_PAUSE_MAX,
             },
-            None => Waiting {
-                whom: "the administrator of the coordinator",
-                what: message,
-                pause_max: PRECONDITION_PAUSE_MAX,
-            },
+            None => Waiting::administrator(message),
         }),
         _ => Failure::Final(LaunchError::Refused {
             what: ACTIVATION,
@@ -141,4 +135,3 @@ fn refusal(status: Status) -> Failure {
 
 const PRIVATE_KEY: &str = "MARBLE_PREDEFINED_PRIVATE_KEY";
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-const PRECONDITION_PAUSE_MAX: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use strongroom_api::marble::{EvidenceRequest, EvidenceResponse, MarbleClient};
 use strongroom_attest::{
     ActivateBinding, Binding, CoordinatorBinding, CoordinatorExpectation, Endorsements, Evidence, LogHead,
-    Subject,
+    Platform, Subject,
 };
 use strongroom_attester::{Attester, Workload};
 use strongroom_crypto::digest::Digest32;
@@ -18,6 +18,7 @@ use strongroom_ratls::channel::HttpConnection;
 use strongroom_ratls::{Alpn, ConnectError, Session, Target, danger};
 use tonic::{Code, Status};
 
+use crate::enrol;
 use crate::error::LaunchError;
 use crate::identity::ClientIdentity;
 
@@ -87,6 +88,16 @@ impl Waiting {
             pause_max: UNREACHABLE_PAUSE_MAX,
         }
     }
+
+    /// The coordinator is not ready yet.
+    #[must_use]
+    pub fn administrator(what: String) -> Self {
+        Self {
+            whom: "the administrator of the coordinator",
+            what,
+            pause_max: PRECONDITION_PAUSE_MAX,
+        }
+    }
 }
 
 impl<E: Into<LaunchError>> From<E> for Failure {
@@ -120,6 +131,11 @@ impl Caller {
             &self.uuid,
         )
         .expect("certificate and request were made of one key");
+        if root.is_some()
+            && let Some(platform) = self.attester.enrolment()
+        {
+            enrol::own(&connection, platform).await?; // A7
+        }
         let report_data = Binding::Activate(binding).report_data();
         let workload = Workload {
             description: &self.description,
@@ -153,6 +169,14 @@ impl Caller {
             .map_err(evidence_failure)?
             .into_inner();
         let (evidence, binding, root) = read_answer(answer, nonce, *connection.session().exporter())?;
+        let enrolled = match evidence.platform() {
+            Platform::Tpm => enrol::coordinator(connection, expectation, (self.now)()).await?,
+            _ => None,
+        };
+        let expectation = match enrolled {
+            Some(key) => &expectation.clone().with_enrolled(&key),
+            None => expectation,
+        };
         let appraised = expectation
             .verify(&evidence, &self.endorsements, &binding, (self.now)())
             .map_err(|error| LaunchError::from(Box::new(error)))?;
@@ -279,6 +303,8 @@ pub fn target(address: &str) -> Result<Target, ConnectError> {
     Target::new(address, Alpn::Http2)
 }
 
+/// Longest pause while somebody has to do something first.
+pub(crate) const PRECONDITION_PAUSE_MAX: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 const MESSAGE_CHARACTERS_MAX: usize = 1024;

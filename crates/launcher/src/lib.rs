@@ -14,6 +14,7 @@ pub mod caller;
 pub mod child;
 pub mod config;
 pub mod credentials;
+mod enrol;
 pub mod error;
 pub mod identity;
 pub mod measure;

@@ -10,6 +10,7 @@
 pub mod channel;
 mod client;
 pub mod danger;
+pub mod enrolment;
 mod error;
 mod identity;
 mod marble;

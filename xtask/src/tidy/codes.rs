@@ -8,11 +8,12 @@ use super::{Finding, tree::Tree};
 const PAGE: &str = "docs/errors.md";
 
 /// What a code begins with. A new area is added here with its first code.
-const AREAS: [&str; 27] = [
+const AREAS: [&str; 28] = [
     "attester",
     "bundle",
     "channel",
     "endorsement",
+    "enrolment",
     "evidence",
     "file",
     "input",

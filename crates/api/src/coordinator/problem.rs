@@ -76,6 +76,8 @@ codes! {
     SecretManifestChanged = "secret.manifest_changed", 412;
     /// The secret's value does not fit its declaration.
     SecretInvalid = "secret.invalid", 400;
+    /// A credential that was not made for this platform, or not answered rightly and in time.
+    EnrolmentRefused = "enrolment.refused", 403;
     /// The file is no endorsement.
     EndorsementMalformed = "endorsement.malformed", 400;
     /// Older collateral than was seen before.

@@ -1,6 +1,6 @@
 //! Our own interface, `/api/v3`: strict bodies, proper status codes, evidence bound to the connection.
 
-use super::bytes::{Base64, Hex32};
+use super::bytes::{Base64, Base64Secret, Hex32};
 use super::log::{Checkpoint, Entry, Head};
 use super::v2::UserSecret;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,41 @@ pub struct PutSecrets {
 pub struct PutSecretsAnswer {
     /// The log, with the write in it.
     pub log_head: Head,
+}
+
+/// `POST /api/v3/enrolment/begin`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeginEnrolment {}
+
+/// Answer of `POST /api/v3/enrolment/begin`: the keys of the coordinator's TPM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolmentKeys {
+    /// `TPMT_PUBLIC` of the endorsement key.
+    pub ek_public: Base64,
+    /// DER: the endorsement key's own certificate, then those that lead to a root.
+    pub ek_certificates: Vec<Base64>,
+    /// `TPMT_PUBLIC` of the attestation key.
+    pub ak_public: Base64,
+}
+
+/// `POST /api/v3/enrolment/finish`: a credential for these keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinishEnrolment {
+    /// `TPM2B_ID_OBJECT`, its size included.
+    pub credential_blob: Base64,
+    /// `TPM2B_ENCRYPTED_SECRET`, its size included.
+    pub encrypted_secret: Base64,
+}
+
+/// Answer of `POST /api/v3/enrolment/finish`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinishedEnrolment {
+    /// What was in the credential.
+    pub secret: Base64Secret,
 }
 
 /// `POST /api/v3/endorsements`.

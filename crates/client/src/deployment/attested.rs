@@ -10,7 +10,9 @@ use strongroom_api::coordinator::v2::{ManifestRequest, RecoverAnswer, RecoverReq
 use strongroom_api::coordinator::v3::{EvidenceAnswer, EvidenceRequest};
 use strongroom_attest::binding::Binding;
 use strongroom_attest::reference::Appraised;
-use strongroom_attest::{CoordinatorBinding, CoordinatorExpectation, Evidence, LogHead};
+use strongroom_attest::{
+    AttestationKey, CoordinatorBinding, CoordinatorExpectation, Evidence, LogHead, Platform,
+};
 use strongroom_crypto::digest::Digest32;
 use strongroom_crypto::random;
 use strongroom_crypto::rsa::RecoveryPrivateKey;
@@ -18,7 +20,7 @@ use strongroom_crypto::secret::SecretBytes;
 use strongroom_crypto::x509::Certificate;
 use strongroom_manifest::Manifest;
 
-use super::{Caller, Coordinator};
+use super::{Caller, Coordinator, enrolled};
 use crate::error::Error;
 use crate::rest::{Body, Rest};
 
@@ -30,6 +32,8 @@ pub(super) struct Attested {
     pub(super) binding: CoordinatorBinding,
     pub(super) root: Certificate,
     pub(super) appraised: Appraised,
+    /// The attestation key that was enrolled on this connection.
+    pub(super) enrolled: Option<AttestationKey>,
 }
 
 /// Asks for evidence and verifies it against the expectation. The binding is made of this end's own nonce and its own
@@ -41,6 +45,14 @@ pub(super) async fn attest(
 ) -> Result<Attested, Error> {
     let rest = coordinator.connect(caller).await?;
     let (evidence, binding) = ask(&rest, caller).await?;
+    let enrolled = match evidence.platform() {
+        Platform::Tpm => enrolled::key(&rest, expectation, caller).await?,
+        _ => None,
+    };
+    let known = enrolled
+        .as_ref()
+        .map(|key| expectation.clone().with_enrolled(key));
+    let expectation = known.as_ref().unwrap_or(expectation);
     let appraised = expectation.verify(&evidence, caller.endorsements, &binding, caller.now)?;
     let root = Certificate::parse(&binding.root_certificate).map_err(|error| rest.unclear(error))?;
     if rest.connection().session().server_certificate().as_ref() != root.der() {
@@ -59,6 +71,7 @@ pub(super) async fn attest(
         binding,
         root,
         appraised,
+        enrolled,
     })
 }
 

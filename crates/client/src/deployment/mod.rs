@@ -12,6 +12,7 @@
 //! everything that follows travels on that same connection (`docs/flows/activation.md`, A17).
 
 mod attested;
+mod enrolled;
 mod pinned;
 mod trusted;
 mod unverified;

@@ -43,7 +43,11 @@ pub(super) async fn verify(
     caller: &Caller<'_>,
 ) -> Result<TrustedCoordinator, Error> {
     attested.require_phase(phase::RUNNING)?;
-    let appraised = policy.verify(
+    let known = attested
+        .enrolled
+        .as_ref()
+        .map(|key| policy.clone().with_enrolled(key));
+    let appraised = known.as_ref().unwrap_or(policy).verify(
         &attested.evidence,
         caller.endorsements,
         &attested.binding,

@@ -122,6 +122,7 @@ impl Coordinator {
         let endorsements = self.endorsements_of(deployment);
         let verifier = Verifier {
             endorsements: &endorsements,
+            enrolment: self.enrolments.authority(),
             now,
         };
         let attested = attest(session, request, manifest, &verifier)?; // A9: 1–7

@@ -15,7 +15,9 @@ use crate::writer::{Clock, OpenError, Tools, View, WriterHandle};
 
 pub mod activate;
 pub mod asker;
+pub mod attestation_key;
 pub mod endorse;
+pub mod enrol;
 pub mod evidence;
 pub mod failure;
 pub mod generate;
@@ -70,6 +72,7 @@ pub struct Coordinator {
     random: Arc<dyn Random>,
     clock: Clock,
     endorsements: Arc<Endorsements>,
+    enrolments: enrol::Enrolments,
     refusals: Refusals,
     quote: Mutex<Option<quote::Cached>>,
     recovery_key: Mutex<Option<Arc<recover::Ephemeral>>>,
@@ -103,6 +106,7 @@ impl Coordinator {
             version,
         };
         let writer = crate::writer::open(tools).await?;
+        let enrolments = enrol::Enrolments::new((clock)().unix(), &*random).map_err(OpenError::Names)?;
         let refusals = Refusals::new((clock)().ms);
         let (quote, recovery_key) = (Mutex::default(), Mutex::default());
         let evidence_slots = Slots::new(EVIDENCE_CONCURRENT_MAX);
@@ -114,6 +118,7 @@ impl Coordinator {
             random,
             clock,
             endorsements,
+            enrolments,
             refusals,
             quote,
             recovery_key,

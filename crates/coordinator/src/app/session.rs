@@ -3,9 +3,11 @@
 use std::fmt;
 
 use strongroom_api::coordinator::log::Actor;
-use strongroom_attest::{ActivateBinding, Binding, Endorsements, Evidence, Subject, Verified, verify};
+use strongroom_attest::{
+    ActivateBinding, Binding, Endorsements, Evidence, Platform, Subject, Verified, verify,
+};
 use strongroom_crypto::time::UnixTime;
-use strongroom_crypto::x509::{Csr, Names};
+use strongroom_crypto::x509::{Certificate, Csr, Names};
 use strongroom_manifest::{Manifest, MarbleType};
 use strongroom_service::ConnectionInfo;
 
@@ -157,6 +159,8 @@ pub struct Attested {
 pub struct Verifier<'a> {
     /// What vendors sign about platforms.
     pub endorsements: &'a Endorsements,
+    /// Who certified the attestation keys that were enrolled here.
+    pub enrolment: &'a Certificate,
     /// The time.
     pub now: UnixTime,
 }
@@ -178,9 +182,12 @@ pub fn attest(
         ));
     }
     let marble_type = MarbleType::from(request.marble_type.as_str());
-    let roots = manifest
+    let mut roots = manifest
         .roots(&marble_type)
         .map_err(|refusal| MarbleFailure::denied(refusal.code(), refusal))?;
+    if roots.of(Platform::Tpm).next().is_some() {
+        roots = roots.with_enrolment(verifier.enrolment.clone());
+    }
     let subject = Subject::Marble(request.marble_type.clone());
     // An empty quote is malformed evidence: nothing is activated without one.
     let evidence = Evidence::parse(&request.evidence).map_err(|error| {

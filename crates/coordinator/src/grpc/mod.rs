@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use strongroom_api::marble::{ActivationServer, MarbleServer};
+use strongroom_api::marble::{ActivationServer, AttestationKeyServer, EnrolmentServer, MarbleServer};
 use strongroom_service::ConnectionInfo;
 use tonic::{Code, Request, Status};
 
@@ -12,19 +12,29 @@ use crate::app::failure::{Failure, Kind};
 use crate::app::session::{MarbleFailure, MarbleFailureKind};
 
 mod activation;
+mod enrolment;
 mod marble;
 
 /// Largest message that a workload may send, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 512 << 10;
+
+/// Largest message of an enrolment, in bytes.
+pub const ENROLMENT_BYTES_MAX: usize = 128 << 10;
 
 /// All services.
 pub fn router(coordinator: Arc<Coordinator>) -> Router {
     let activation = ActivationServer::new(activation::Service(coordinator.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(crate::app::render::PARAMETERS_BYTES_MAX);
+    let enrolment = EnrolmentServer::new(enrolment::Service(coordinator.clone()))
+        .max_decoding_message_size(ENROLMENT_BYTES_MAX);
+    let attestation_key = AttestationKeyServer::new(enrolment::Service(coordinator.clone()))
+        .max_decoding_message_size(ENROLMENT_BYTES_MAX);
     let marble = MarbleServer::new(marble::Service(coordinator)).max_decoding_message_size(MESSAGE_BYTES_MAX);
     tonic::service::Routes::new(activation)
         .add_service(marble)
+        .add_service(enrolment)
+        .add_service(attestation_key)
         .prepare()
         .into_axum_router()
 }

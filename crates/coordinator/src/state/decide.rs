@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_api::coordinator::bytes::Base64;
+use strongroom_attest::{Claims, Platform};
 use strongroom_crypto::time::UnixTime;
 use strongroom_manifest::{AttestationResult, MarbleType, SecretName, SecretValue};
 
@@ -243,6 +244,15 @@ pub(crate) fn check_time(deployment: &Deployment, now: Now) -> Result<(), Refusa
     }
 }
 
+/// The newest time that somebody else than us signed. A TPM signs none: what its evidence shows is the certificate that
+/// this coordinator issued by its own clock, which confirms nothing.
+fn signed_time(claims: &Claims) -> UnixTime {
+    match claims.platform() {
+        Platform::Tpm => UnixTime(0),
+        _ => claims.issued_at(),
+    }
+}
+
 fn issued(
     running: &Running,
     result: &AttestationResult,
@@ -262,6 +272,6 @@ fn issued(
         manifest: running.manifest.digest().to_string(),
         certificate,
         not_after: not_after.0,
-        evidence_at: claims.issued_at().0,
+        evidence_at: signed_time(claims).0,
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use strongroom_api::coordinator::log::Actor;
 use strongroom_attest::reference::verify_against;
-use strongroom_attest::{Binding, Endorsements};
+use strongroom_attest::{AttestationKey, Binding, Endorsements, ReferenceValues, Roots};
 use strongroom_crypto::secret::GuardKey;
+use strongroom_crypto::time::UnixTime;
 use strongroom_manifest::Package;
+use strongroom_ratls::enrolment::Shown;
 
 use super::Job;
 use super::core::{Core, Failed, Keys, counter_name};
@@ -121,7 +123,7 @@ impl Core {
             .packages
             .iter()
             .filter_map(|name| manifest.packages().get(name));
-        let entries: Vec<_> = listed.flat_map(Package::reference_values).cloned().collect();
+        let mut entries: Vec<_> = listed.flat_map(Package::reference_values).cloned().collect();
         // Our own evidence, bound to bytes of our own, seen by nobody else.
         let binding = Binding::User(self.id.to_vec());
         let evidence = self
@@ -138,11 +140,44 @@ impl Core {
         if let Some(deployment) = phase.deployment() {
             endorsements = endorsements.and(deployment.endorsed.endorsements());
         }
+        // On a TPM nobody vouches for the key that quotes until it is enrolled: here by ourselves, for this one look.
+        if let Some(key) = self.enrol_own_key(&entries, now).await {
+            let known = entries.into_iter().map(|values| values.with_enrolled(&key));
+            entries = known.collect();
+        }
         let appraised = verify_against(&entries, &evidence, &endorsements, &binding, now);
         appraised.map(|_| ()).map_err(|error| {
             tracing::error!(code = error.code().as_str(), %error, "the manifest does not let this coordinator take over");
             Refusal::Recovery(OTHER_BUILD)
         })
+    }
+}
+
+impl Core {
+    async fn enrol_own_key(&self, entries: &[ReferenceValues], now: UnixTime) -> Option<AttestationKey> {
+        let enrolment = self.tools.attester.enrolment()?;
+        let roots = entries.iter();
+        let roots = roots.fold(Roots::none(), |roots, values| roots.and(values.roots()));
+        let enrolled = async {
+            let keys = enrolment.request().await.map_err(|error| error.to_string())?;
+            let shown = Shown {
+                ek_public: keys.ek_public,
+                ek_certificates: keys.ek_certificates,
+                ak_public: keys.ak_public,
+            };
+            let challenged = shown.challenge(&roots, now, &*self.tools.random);
+            let challenged = challenged.map_err(|error| error.to_string())?;
+            let secret = enrolment.activate(challenged.credential()).await;
+            let secret = secret.map_err(|error| error.to_string())?;
+            challenged.conclude(&secret).map_err(|error| error.to_string())
+        };
+        match enrolled.await {
+            Ok(enrolled) => Some(enrolled.known_key()),
+            Err(why) => {
+                tracing::warn!(why, "our own attestation key cannot be enrolled");
+                None
+            }
+        }
     }
 }
 

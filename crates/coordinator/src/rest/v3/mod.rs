@@ -9,6 +9,7 @@ use super::{get_and_post, only_get};
 use crate::app::Coordinator;
 
 mod endorsements;
+mod enrolment;
 mod evidence;
 mod log;
 mod secrets;
@@ -19,6 +20,8 @@ pub(super) fn router() -> Router<Arc<Coordinator>> {
     Router::new()
         .route("/status", only_get(status::status))
         .route("/evidence", post(evidence::evidence))
+        .route("/enrolment/begin", post(enrolment::begin))
+        .route("/enrolment/finish", post(enrolment::finish))
         .route(
             "/endorsements",
             get_and_post(endorsements::list, endorsements::add),
