@@ -229,6 +229,38 @@ mod tests {
         assert_eq!(PcrSelection::up_to(15), PcrSelection([0xFF, 0xFF, 0]));
     }
 
+    #[test]
+    fn the_digest_is_read_from_a_quote_and_from_nothing_else() {
+        let attest = |kind: u16, digest: &[u8]| {
+            let head = Writer::new()
+                .u32(GENERATED)
+                .u16(kind)
+                .sized(b"name")
+                .sized(b"data");
+            let rest = PcrSelection::up_to(15).write(head.raw(&[0; CLOCK_BYTES + 8]));
+            rest.sized(digest).bytes()
+        };
+        let read = |attest: Vec<u8>| {
+            let signature = Vec::new();
+            Quote { attest, signature }
+                .pcr_digest()
+                .map_err(|Malformed(what)| what)
+        };
+        assert_eq!(read(attest(ATTEST_QUOTE, &[5; 32])), Ok(Digest32([5; 32])));
+        assert_eq!(
+            read(attest(0x8017, &[5; 32])),
+            Err("it is no quote"),
+            "TPM2_Certify"
+        );
+        assert_eq!(
+            read(attest(ATTEST_QUOTE, &[5; 20])),
+            Err("its digest is not one of SHA-256")
+        );
+        let good = attest(ATTEST_QUOTE, &[5; 32]);
+        assert_eq!(read(good[..good.len() - 1].to_vec()), Err("it ends early"));
+        assert_eq!(read([good, vec![0]].concat()), Err("something follows its end"));
+    }
+
     const READ_7_13: &str = "8001 00000014 0000017e 00000001 000b 03 802000";
     const READ_13: &str = "8001 00000014 0000017e 00000001 000b 03 002000";
 

@@ -300,14 +300,14 @@ fn expected(measured: &[Measured]) -> Digest32 {
 }
 
 /// The point at the end of a `TPMT_PUBLIC` on P-256.
-fn ecc_key(public: &[u8]) -> VerifyingKey {
+pub(crate) fn ecc_key(public: &[u8]) -> VerifyingKey {
     let (x, y) = public[public.len() - 68..].split_at(34);
     let point = [&[4][..], &x[2..], &y[2..]].concat();
     VerifyingKey::from_point(Curve::P256, &point).expect("a point of the curve")
 }
 
 /// `TPMT_SIGNATURE` → r ‖ s.
-fn r_s(signature: &[u8]) -> Vec<u8> {
+pub(crate) fn r_s(signature: &[u8]) -> Vec<u8> {
     let mut reader = Reader::new(&signature[4..]);
     let mut padded = |_| {
         let number = reader.sized().expect("a number");

@@ -180,3 +180,11 @@ fn a_counter_only_goes_up_and_a_new_one_begins_above() {
     tpm.nv_increment(index).expect("a step");
     assert!(value(&mut tpm) > first + 1, "it begins above every value it had");
 }
+
+#[test]
+#[ignore = "needs swtpm"]
+fn a_tpm_that_nobody_started_is_started() {
+    let mut swtpm = Swtpm::start();
+    swtpm.restart_unstarted();
+    assert_eq!(swtpm.open().sha256_bank().expect("banks"), [0xFF; 3]);
+}

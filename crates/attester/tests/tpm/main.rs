@@ -1,5 +1,6 @@
-//! TPMs, against a real software TPM.
+//! TPMs, against a real software TPM and a recorded one.
 
 mod attester;
 mod commands;
+mod recorded;
 mod swtpm;

@@ -64,8 +64,18 @@ impl Swtpm {
     }
 
     fn switch_on(&mut self) {
+        self.switch_on_with("not-need-init,startup-clear");
+    }
+
+    /// Switches it off, and on again without `TPM2_Startup`: whoever connects first has to say that.
+    pub(crate) fn restart_unstarted(&mut self) {
+        self.switch_off();
+        self.switch_on_with("not-need-init");
+    }
+
+    fn switch_on_with(&mut self, flags: &str) {
         let child = Command::new("swtpm")
-            .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
+            .args(["socket", "--tpm2", "--flags", flags])
             .args([
                 "--tpmstate".to_owned(),
                 format!("dir={}", state(self.folder()).display()),
