@@ -17,7 +17,7 @@ use strongroom_crypto::x509::Certificate;
 const REPORT_DATA: [u8; 64] = [7; 64];
 
 /// A program with this text, as its own machine's TPM sees it.
-fn start(swtpm: &Swtpm, program: &str) -> TpmAttester {
+pub(crate) fn start(swtpm: &Swtpm, program: &str) -> TpmAttester {
     let settings = settings(swtpm, program);
     TpmAttester::start(settings).expect("the TPM answers")
 }
@@ -33,7 +33,7 @@ fn settings(swtpm: &Swtpm, program: &str) -> Settings {
     }
 }
 
-fn workload(name: &str) -> Workload<'_> {
+pub(crate) fn workload(name: &str) -> Workload<'_> {
     Workload {
         description: name.as_bytes(),
         digest: sha256(name.as_bytes()),

@@ -4,3 +4,4 @@ mod attester;
 mod commands;
 mod recorded;
 mod swtpm;
+mod verified;

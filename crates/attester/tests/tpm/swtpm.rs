@@ -38,7 +38,16 @@ impl Swtpm {
 
     /// The authority's certificate that signed the endorsement certificates, PEM.
     pub(crate) fn issuer(&self) -> String {
-        fs::read_to_string(self.folder().join("ca/issuercert.pem")).expect("made with the certificates")
+        self.of_authority("issuercert.pem")
+    }
+
+    /// The root above it, PEM.
+    pub(crate) fn root(&self) -> String {
+        self.of_authority("swtpm-localca-rootca-cert.pem")
+    }
+
+    fn of_authority(&self, file: &str) -> String {
+        fs::read_to_string(self.folder().join("ca").join(file)).expect("made with the certificates")
     }
 
     pub(crate) fn folder(&self) -> &Path {
