@@ -1,11 +1,12 @@
 //! From the factory to claims: a TPM enrols its key, carries the certificate, and its evidence verifies; each thing that
 //! is not as it should be is refused at its check.
 
+use serde_json::json;
 use strongroom_attest::platform::tpm::enrolment::EXTENSION_ARCS;
 use strongroom_attest::platform::tpm::{
-    AttestationKeyPublic, EndorsementKey, EnrolmentError, EnrolmentExtension, KnownKey,
+    AttestationKeyPublic, EndorsementKey, EnrolmentError, EnrolmentExtension,
 };
-use strongroom_attest::{Binding, Claims, Endorsements, Platform, Roots, VerifyError};
+use strongroom_attest::{Appraised, Binding, Endorsements, Platform, ReferenceValues, Roots};
 use strongroom_attester::platform::tpm::TpmAttester;
 use strongroom_attester::{Attester as _, Enrolment as _, EnrolmentRequest};
 use strongroom_crypto::digest::sha256;
@@ -108,21 +109,38 @@ fn template(common_name: &str, usage: Usage, now: UnixTime) -> Template {
     }
 }
 
+/// Whether evidence of the session is accepted, and the check that fails.
 async fn verify(
     attester: &TpmAttester,
+    expected: &ReferenceValues,
     roots: &Roots,
     now: UnixTime,
-) -> Result<Claims, (Option<&'static str>, VerifyError)> {
+) -> Result<Appraised, (Option<&'static str>, String)> {
     let binding = Binding::User(b"session".to_vec());
     let evidence = attester
         .evidence(&binding.report_data(), Some(workload("description")))
-        .await;
-    let evidence = evidence.expect("evidence");
-    let verified = strongroom_attest::verify(&evidence, &Endorsements::none(), roots, &binding, now);
-    match verified {
-        Ok(verified) => Ok(verified.claims().clone()),
-        Err(error) => Err((error.report().first_failure().map(|check| check.id), error)),
-    }
+        .await
+        .expect("evidence");
+    let endorsements = Endorsements::none();
+    let verified = strongroom_attest::verify(&evidence, &endorsements, roots, &binding, now);
+    let appraised = verified.and_then(|verified| expected.appraise(verified));
+    appraised.map_err(|error| {
+        let failed = error.report().first_failure().map(|check| check.id);
+        (failed, error.reason().to_owned())
+    })
+}
+
+/// This program and this workload on a TPM that protects integrity, and `more`.
+fn expected(more: serde_json::Value) -> ReferenceValues {
+    let mut values = json!({
+        "platform": "tpm",
+        "protection": ["integrity_only"],
+        "measurements": [sha256(b"launcher")],
+        "workloads": [sha256(b"description")],
+    });
+    let more = more.as_object().expect("an object").clone();
+    values.as_object_mut().expect("an object").extend(more);
+    serde_json::from_value(values).expect("reference values")
 }
 
 #[tokio::test]
@@ -133,22 +151,24 @@ async fn an_enrolled_key_vouches_for_program_and_workload() {
     let makers = Makers::of(&swtpm);
     let enroller = Enroller::while_valid(&makers.issuer);
     let roots = makers.roots().with_enrolment(enroller.certificate.clone());
+    let expected = expected(json!({ "roots": [makers.root.to_pem()] }));
 
-    let (failed, _) = verify(&attester, &roots, enroller.now)
+    let (failed, _) = verify(&attester, &expected, &roots, enroller.now)
         .await
         .expect_err("not enrolled yet");
     assert_eq!(failed, Some("ak.bound_to_ek"));
     let certificate = enroller.enrol(&attester, &makers).await.expect("enrolled");
     attester.set_certificates(vec![certificate.der().to_vec()]);
-    let claims = verify(&attester, &roots, enroller.now).await.expect("accepted");
-    assert_eq!(claims.measurement(), &sha256(b"launcher").into());
-    assert_eq!(claims.workload(), Some(sha256(b"description")));
-    assert_eq!(claims.root(), sha256(makers.root.der()));
+    let appraised = verify(&attester, &expected, &roots, enroller.now)
+        .await
+        .expect("accepted");
+    assert_eq!(appraised.claims().workload(), Some(sha256(b"description")));
+    assert_eq!(appraised.claims().root(), sha256(makers.root.der()));
 
     let elsewhere = Swtpm::start();
     let other = start(&elsewhere, "launcher");
     other.set_certificates(vec![certificate.der().to_vec()]);
-    let (failed, _) = verify(&other, &roots, enroller.now)
+    let (failed, _) = verify(&other, &expected, &roots, enroller.now)
         .await
         .expect_err("another TPM's certificate");
     assert_eq!(failed, Some("ak.bound_to_ek"));
@@ -165,22 +185,25 @@ async fn a_pinned_key_is_believed_and_what_an_intruder_measured_is_named() {
         .quote(&[0; 64], Some(workload("description").digest))
         .await
         .expect("a quote");
-    let pin = KnownKey::parse(&quote.ak_public).expect("a key");
-    let roots = Roots::none().with_attestation_key(pin.to_pin());
+    let pinned = json!({ "tpm": { "trusted_attestation_keys": [hex::encode(sha256(&quote.ak_public).0)] } });
+    let expected = expected(pinned);
     let now = UnixTime(1_790_000_000);
-    let claims = verify(&attester, &roots, now).await.expect("accepted");
+    let accepted = verify(&attester, &expected, expected.roots(), now)
+        .await
+        .expect("accepted");
     assert_eq!(
-        claims.root(),
+        accepted.claims().root(),
         sha256(&quote.ak_public),
-        "no root: the key itself is known"
+        "the key itself is known"
     );
 
     swtpm
         .open()
         .pcr_extend(9, &sha256(b"something else"))
         .expect("extended");
-    let (failed, error) = verify(&attester, &roots, now)
+    let (failed, reason) = verify(&attester, &expected, expected.roots(), now)
         .await
-        .expect_err("no event says what");
-    assert!(failed.is_some_and(|id| id.contains("log")), "{failed:?}: {error}");
+        .expect_err("nothing says what it was");
+    assert_eq!(failed, Some("event_log.unexplained"));
+    assert!(reason.contains("PCR 9"), "{reason}");
 }
