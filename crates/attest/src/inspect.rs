@@ -74,6 +74,10 @@ impl InspectionPolicy {
         if policy.format != POLICY_FORMAT {
             return Err(PolicyError::Format(policy.format));
         }
+        if !policy.evidence.is_empty() && !policy.coordinator.is_empty() {
+            let what = "`evidence` and `coordinator` in one policy: which of them is meant";
+            return Err(PolicyError::Json(what.to_owned()));
+        }
         let entries = if policy.evidence.is_empty() {
             policy.coordinator
         } else {

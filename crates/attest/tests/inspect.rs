@@ -114,6 +114,8 @@ fn a_policy_that_expects_nothing_or_something_unknown_is_refused() {
     assert!(misspelt.contains("unknown field `measurement`"), "{misspelt}");
     let nobody = refused(json!({ "platform": "snp", "required_checks": ["tcb.statuses"] }));
     assert!(nobody.contains("there is no check \"tcb.statuses\""), "{nobody}");
+    let both = br#"{"format": "strongroom.policy.v1", "evidence": [{"platform": "snp"}], "coordinator": [{"platform": "snp"}]}"#;
+    assert!(matches!(InspectionPolicy::parse(both), Err(PolicyError::Json(_))));
     let other = InspectionPolicy::parse(br#"{"format": "other", "evidence": [{"platform": "snp"}]}"#);
     assert!(matches!(other, Err(PolicyError::Format(_))));
 }

@@ -5,7 +5,6 @@ mod common;
 use common::{Fixture, NOW, coordinator, good, other_digest};
 use serde_json::{Value, json};
 use strongroom_attest::platform::software::Authority;
-use strongroom_attest::platform::{snp, tpm};
 use strongroom_attest::{
     ClientPolicy, CoordinatorExpectation, Endorsements, Platform, ReferenceValues, VerifyError,
     reference::Fields,
@@ -241,38 +240,6 @@ fn the_root_of_a_policy_is_never_a_default() {
         CoordinatorExpectation::new(vec![ReferenceValues::new(fields).expect("usable")]).expect("one");
     let refused = expected.verify(&fixture.evidence(), &Endorsements::none(), &coordinator(), NOW);
     assert_eq!(code(refused), Some("evidence.root"));
-}
-
-#[test]
-fn the_schema_names_the_fields_that_are_read() {
-    let schema: Value =
-        serde_json::from_str(include_str!("../../../docs/schema/policy.v1.json")).expect("JSON");
-    let names = |properties: &Value| {
-        let mut names: Vec<_> = properties
-            .as_object()
-            .expect("an object")
-            .keys()
-            .cloned()
-            .collect();
-        names.sort();
-        names
-    };
-    let mut full = Fields {
-        product: Some(1),
-        security_version_min: Some(1),
-        snp: Some(snp::Policy::default()),
-        tpm: Some(tpm::Policy::default()),
-        ..good().expected
-    };
-    full.signers = vec![other_digest()];
-    let full = serde_json::to_value(full).expect("JSON");
-    assert_eq!(
-        names(&schema["$defs"]["reference_values"]["properties"]),
-        names(&full)
-    );
-    let mut document = policy(&good());
-    document["roles"] = json!({});
-    assert_eq!(names(&schema["properties"]), names(&document));
 }
 
 fn code<T>(outcome: Result<T, VerifyError>) -> Option<&'static str> {
