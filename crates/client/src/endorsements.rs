@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom_attest::Endorsements;
+use strongroom_attest::{Endorsements, NotAnEndorsement};
 
 use crate::error::Error;
 use crate::files;
@@ -10,22 +10,58 @@ use crate::files;
 /// Most files that are read from one folder.
 pub const FILES_MAX: usize = 256;
 
-/// Reads files, and all files of folders (in the order of their names, without folders inside and hidden files).
+/// Endorsements that were read, and what of a folder was none.
+#[derive(Debug, Clone, Default)]
+pub struct Gathered {
+    /// What was read.
+    pub endorsements: Endorsements,
+    /// Files of a folder that are no endorsements, and do not look as if they should be.
+    pub passed_over: Vec<PathBuf>,
+}
+
+/// File names that promise a certificate, a revocation list or collateral.
+const PROMISING: [&str; 6] = ["pem", "der", "crl", "crt", "cer", "ca"];
+
+/// Reads files, and all files of folders (in the order of their names, without folders inside and hidden files). Every
+/// one has to be an endorsement.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Input`] for a file that is no endorsement, and for a folder with more than [`FILES_MAX`].
+/// [`Error::Input`] for a file that cannot be read or is no endorsement, and for a folder with more than [`FILES_MAX`].
 pub fn load(paths: &[PathBuf]) -> Result<Endorsements, Error> {
-    let mut endorsements = Endorsements::none();
+    let gathered = gather(paths)?;
+    match gathered.passed_over.first() {
+        None => Ok(gathered.endorsements),
+        Some(file) => Err(Error::input(file.display().to_string(), NotAnEndorsement)),
+    }
+}
+
+/// The same for evidence that is only looked at, where a folder may hold other things beside endorsements: a file there is
+/// passed over if neither its name nor its content promises one. A damaged certificate, revocation list or collateral
+/// never is, nor is a file that is named itself.
+///
+/// # Errors
+/// As [`load`].
+pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Error> {
+    let mut gathered = Gathered::default();
     for path in paths {
         if path.is_dir() {
             for file in files_in(path)? {
-                add(&mut endorsements, &file)?;
+                let bytes = read_bytes(&file)?;
+                if gathered.endorsements.add(&bytes).is_ok() {
+                    continue;
+                }
+                if promises_an_endorsement(&file, &bytes) {
+                    return Err(refused(&file, &bytes));
+                }
+                gathered.passed_over.push(file);
             }
         } else {
-            add(&mut endorsements, path)?;
+            let bytes = read_bytes(path)?;
+            let added = gathered.endorsements.add(&bytes);
+            added.map_err(|_| refused(path, &bytes))?;
         }
     }
-    Ok(endorsements)
+    Ok(gathered)
 }
 
 /// Reads one endorsement as it is to be sent to a coordinator.
@@ -33,26 +69,36 @@ pub fn load(paths: &[PathBuf]) -> Result<Endorsements, Error> {
 /// # Errors
 /// As [`load`].
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = files::read(path)?;
+    let bytes = read_bytes(path)?;
     let read = Endorsements::none().add(&bytes);
-    read.map_err(|error| Error::input(path.display().to_string(), error))?;
+    read.map_err(|_| refused(path, &bytes))?;
     Ok(bytes)
 }
 
-fn add(endorsements: &mut Endorsements, path: &Path) -> Result<(), Error> {
-    let added = endorsements.add(&files::read(path)?);
-    added.map_err(|error| Error::input(path.display().to_string(), error))
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    files::read_input(path, Endorsements::BYTES_MAX as u64)
+}
+
+fn refused(path: &Path, bytes: &[u8]) -> Error {
+    let why = files::as_text(bytes, NotAnEndorsement.to_string());
+    Error::input(path.display().to_string(), why)
+}
+
+fn promises_an_endorsement(path: &Path, bytes: &[u8]) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let by_name = extension.is_some_and(|extension| {
+        let extension = extension.to_ascii_lowercase();
+        PROMISING.contains(&extension.as_str())
+    });
+    let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    by_name || has(b"-----BEGIN ") || has(b"\"tcb_info\"")
 }
 
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let failed = |source| Error::File {
-        action: "read",
-        path: folder.to_owned(),
-        source,
-    };
+    let unreadable = |error: std::io::Error| files::unusable(folder, &error);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
         let path = entry.path();
         if !entry.file_name().as_encoded_bytes().starts_with(b".") && path.is_file() {
             found.push(path);
@@ -89,5 +135,48 @@ mod tests {
             "input.invalid"
         );
         assert!(read(&collateral).is_ok());
+    }
+
+    #[test]
+    fn a_folder_may_hold_other_things_and_no_damaged_endorsement() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let gather_all = || gather(&[folder.path().to_owned()]);
+        std::fs::write(at("quote.bin"), [1, 2, 3]).unwrap();
+        std::fs::write(at("info.json"), b"{}").unwrap();
+        std::fs::create_dir(at("below")).unwrap();
+        std::fs::write(at("below/broken.pem"), b"-----BEGIN CERTIFICATE-----\n").unwrap();
+        assert_eq!(
+            gather_all().unwrap().passed_over,
+            [at("info.json"), at("quote.bin")]
+        );
+
+        for (name, bytes) in [
+            ("cut.CRL", &b"\x30\x82"[..]),
+            ("cut", b"-----BEGIN CERTIFICATE-----\nMII\n"),
+            ("cut.json", b"{\"tcb_info\": "),
+        ] {
+            std::fs::write(at(name), bytes).unwrap();
+            let error = gather_all().unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(error.code(), "input.invalid");
+            std::fs::remove_file(at(name)).unwrap();
+        }
+        // What is named itself must be one.
+        let named = gather(&[at("info.json")]).unwrap_err();
+        assert!(named.to_string().contains("info.json: no endorsement"), "{named}");
+        let gone = gather(&[at("gone.pem")]).unwrap_err();
+        assert!(gone.to_string().contains("gone.pem"), "{gone}");
+        assert_eq!(gone.code(), "input.invalid");
+    }
+
+    #[test]
+    fn a_folder_without_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for index in 0..=FILES_MAX {
+            std::fs::write(folder.path().join(index.to_string()), b"").unwrap();
+        }
+        let error = gather(&[folder.path().to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("holds more than 256 files"), "{error}");
     }
 }

@@ -69,6 +69,24 @@ pub(crate) fn unusable(path: &Path, error: &std::io::Error) -> Error {
     Error::input(path.display().to_string(), format!("cannot be read: {error}"))
 }
 
+/// Fewer characters are as likely a word as encoded bytes.
+const ENCODED_BYTES_MIN: usize = 64;
+
+/// The sentence, and that the bytes are themselves written as text, if they are: a common mistake.
+pub(crate) fn as_text(bytes: &[u8], why: String) -> String {
+    let all = |is: fn(&u8) -> bool| bytes.iter().all(|byte| byte.is_ascii_whitespace() || is(byte));
+    let encoding = if bytes.len() < ENCODED_BYTES_MIN {
+        return why;
+    } else if all(u8::is_ascii_hexdigit) {
+        "hexadecimal"
+    } else if all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte)) {
+        "base64"
+    } else {
+        return why;
+    };
+    format!("{why}; it looks like {encoding} text: decode it, only the bytes themselves are read")
+}
+
 fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::File {
         action: "read",
@@ -196,5 +214,15 @@ mod tests {
             read(&folder.path().join("gone")).unwrap_err().code(),
             "file.failed"
         );
+    }
+
+    #[test]
+    fn bytes_written_as_text_are_recognised() {
+        let why = |bytes: &[u8]| as_text(bytes, "no".to_owned());
+        assert!(why(&b"00aAfF\n".repeat(20)).contains("hexadecimal"));
+        assert!(why(&b"AQIDzz+/\n".repeat(20)).contains("base64"));
+        assert_eq!(why(&[0; 100]), "no");
+        assert_eq!(why(b"abcdef"), "no");
+        assert_eq!(why(&b"{\"a\": 1}".repeat(20)), "no");
     }
 }

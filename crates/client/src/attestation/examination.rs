@@ -6,7 +6,7 @@ use strongroom_attest::platform::tpm::KnownKey;
 use strongroom_attest::{Evidence, Form, Inspection, InspectionPolicy, ParseError, Platform, Report, Roots};
 use strongroom_crypto::time::UnixTime;
 
-use super::endorsements;
+use crate::endorsements;
 use crate::error::Error;
 use crate::files;
 
@@ -148,7 +148,7 @@ impl Examination<'_> {
             (ParseError::NoPlatform, Some(platform)) => format!("not the evidence of platform {platform}"),
             _ => error.to_string(),
         };
-        Error::input(self.evidence.display().to_string(), as_text(bytes, why))
+        Error::input(self.evidence.display().to_string(), files::as_text(bytes, why))
     }
 }
 
@@ -166,37 +166,4 @@ fn check_length(what: &str, bytes: Option<&[u8]>) -> Result<(), Error> {
 fn load_policy(path: &Path) -> Result<InspectionPolicy, Error> {
     let json = files::read_input(path, files::FILE_BYTES_MAX)?;
     Ok(InspectionPolicy::parse(&json)?)
-}
-
-/// Fewer characters are as likely a word as encoded bytes.
-const ENCODED_BYTES_MIN: usize = 64;
-
-/// The sentence, and that the bytes are themselves written as text, if they are: a common mistake.
-pub(super) fn as_text(bytes: &[u8], why: String) -> String {
-    let all = |is: fn(&u8) -> bool| bytes.iter().all(|byte| byte.is_ascii_whitespace() || is(byte));
-    let encoding = if bytes.len() < ENCODED_BYTES_MIN {
-        return why;
-    } else if all(u8::is_ascii_hexdigit) {
-        "hexadecimal"
-    } else if all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte)) {
-        "base64"
-    } else {
-        return why;
-    };
-    format!("{why}; it looks like {encoding} text: decode it, only the bytes themselves are read")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_written_as_text_are_recognised() {
-        let why = |bytes: &[u8]| as_text(bytes, "no".to_owned());
-        assert!(why(&b"00aAfF\n".repeat(20)).contains("hexadecimal"));
-        assert!(why(&b"AQIDzz+/\n".repeat(20)).contains("base64"));
-        assert_eq!(why(&[0; 100]), "no");
-        assert_eq!(why(b"abcdef"), "no");
-        assert_eq!(why(&b"{\"a\": 1}".repeat(20)), "no");
-    }
 }

@@ -4,11 +4,9 @@
 //! claims. Whatever a report says, a deployment is verified on the connection that is then used.
 
 mod doctor;
-mod endorsements;
 mod examination;
 mod explanation;
 
 pub use doctor::{Doctor, Finding, doctor};
-pub use endorsements::{Gathered, gather};
 pub use examination::{Examination, Examined};
 pub use explanation::{Advised, Explanation};
