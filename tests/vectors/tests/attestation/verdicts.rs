@@ -1,5 +1,9 @@
 //! `verdicts.json`: what the strict default policy says of each sample, at several times.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
 use serde_json::Value;
 use strongroom_attest::{Outcome, Report};
 
@@ -126,6 +130,66 @@ fn every_verdict_is_ours() {
         println!("{}: {} {:?}", row.name(), report.verdict(), failed(&report));
     }
     assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// The results as `docs/attestation.md` shows them.
+fn table() -> String {
+    let mut table = "\n| sample | endorsements | as of | verdict | first failed check | TCB |\n|---|---|---|---|---|---|\n".to_owned();
+    let mut outside: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for row in rows() {
+        let report = row.sample().report().expect("evidence of its platform");
+        let first = report.first_failure().map_or("–", |check| check.id);
+        if !row.case.starts_with("inside") {
+            *outside.entry((row.case.clone(), first)).or_default() += 1;
+            continue;
+        }
+        let endorsements = match &row.endorsements[..] {
+            [collateral] => collateral
+                .trim_start_matches("collateral-")
+                .trim_end_matches(".json"),
+            _ => "chain",
+        };
+        let tcb = report.tcb().map_or_else(
+            || "–".to_owned(),
+            |tcb| match tcb.advisories.len() {
+                0 => tcb.status.clone(),
+                count => format!("{}, {count} advisories", tcb.status),
+            },
+        );
+        let at = strongroom_crypto::time::UnixTime(row.at);
+        writeln!(
+            table,
+            "| {} | {endorsements} | {at} | {} | {} | {tcb} |",
+            row.id,
+            report.verdict(),
+            if first == "–" {
+                first.to_owned()
+            } else {
+                format!("`{first}`")
+            }
+        )
+        .expect("text");
+    }
+    table.push('\n');
+    for ((case, first), count) in outside {
+        writeln!(table, "- {case}: {count} by `{first}`").expect("text");
+    }
+    table + "\n"
+}
+
+#[test]
+#[ignore = "needs STRONGROOM_VECTORS"]
+fn the_page_shows_these_results() {
+    let (begin, end) = ("<!-- samples -->", "<!-- end of samples -->");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/attestation.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(begin).expect("the beginning of the table");
+    let (shown, after) = rest.split_once(end).expect("its end");
+    if std::env::var_os("STRONGROOM_BLESS").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{}{end}{after}", table())).expect("writable");
+        return;
+    }
+    assert_eq!(shown, table());
 }
 
 #[test]
