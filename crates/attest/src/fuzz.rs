@@ -84,6 +84,40 @@ pub fn inspect_snp(bytes: &[u8]) {
     let _ = report.to_string();
 }
 
+/// Looks at a quote of SGX or TDX without any collateral.
+pub fn inspect_dcap_quote(bytes: &[u8]) {
+    inspect_dcap(bytes, &Endorsements::none());
+}
+
+/// Looks at a quote with collateral: four bytes of the quote's length, little-endian, the quote, and the collateral.
+pub fn inspect_dcap_collateral(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let (quote, collateral) = rest.split_at(length.min(rest.len()));
+    let mut endorsements = Endorsements::none();
+    let _ = endorsements.add(collateral);
+    inspect_dcap(quote, &endorsements);
+}
+
+/// None that a fuzzer makes hangs on Intel's root, so nothing is accepted.
+fn inspect_dcap(quote: &[u8], endorsements: &Endorsements) {
+    let Ok(evidence) = Evidence::read_native(None, quote, None) else {
+        return;
+    };
+    let inspection = Inspection {
+        endorsements,
+        policy: &InspectionPolicy::strict(evidence.platform()),
+        roots: &Roots::none(),
+        report_data: None,
+        now: UnixTime(1_790_000_000),
+    };
+    let report = inspection.report(&evidence);
+    assert!(report.first_failure().is_some(), "nothing here is Intel's");
+    let _ = report.to_string();
+}
+
 /// Reads an event log and everything that follows from it; appending begins where it ends.
 pub fn parse_tcg_log(bytes: &[u8]) {
     let Ok(log) = EventLog::parse(bytes) else {

@@ -263,6 +263,15 @@ impl TcbInfo {
                 return Err("its TCB information for TDX lacks what only TDX has".to_owned());
             }
         }
+        check_statuses(
+            "its TCB information",
+            info.tcb_levels.iter().map(|level| level.tcb_status),
+            OF_PLATFORMS,
+        )?;
+        for identity in &info.tdx_module_identities {
+            let statuses = identity.tcb_levels.iter().map(|level| level.tcb_status);
+            check_statuses("a TDX module in its TCB information", statuses, OF_MODULES)?;
+        }
         info.sort_levels();
         Ok(info)
     }
@@ -283,7 +292,41 @@ impl TcbInfo {
 
 impl QeIdentity {
     fn parse(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("its QE identity cannot be read: {error}"))
+        let identity: Self =
+            serde_json::from_str(text).map_err(|error| format!("its QE identity cannot be read: {error}"))?;
+        let statuses = identity.tcb_levels.iter().map(|level| level.tcb_status);
+        check_statuses("its QE identity", statuses, OF_QUOTING_ENCLAVES)?;
+        Ok(identity)
+    }
+}
+
+/// Statuses that a level of a platform may have. Advice to relaunch is for who compares two levels.
+const OF_PLATFORMS: &[TcbStatus] = &[
+    TcbStatus::UpToDate,
+    TcbStatus::SWHardeningNeeded,
+    TcbStatus::ConfigurationNeeded,
+    TcbStatus::ConfigurationAndSWHardeningNeeded,
+    TcbStatus::OutOfDate,
+    TcbStatus::OutOfDateConfigurationNeeded,
+    TcbStatus::Revoked,
+];
+const OF_MODULES: &[TcbStatus] = &[TcbStatus::UpToDate, TcbStatus::OutOfDate, TcbStatus::Revoked];
+const OF_QUOTING_ENCLAVES: &[TcbStatus] = &[
+    TcbStatus::UpToDate,
+    TcbStatus::ConfigurationNeeded,
+    TcbStatus::OutOfDate,
+    TcbStatus::OutOfDateConfigurationNeeded,
+    TcbStatus::Revoked,
+];
+
+fn check_statuses(
+    of: &str,
+    mut found: impl Iterator<Item = TcbStatus>,
+    known: &[TcbStatus],
+) -> Result<(), String> {
+    match found.find(|status| !known.contains(status)) {
+        None => Ok(()),
+        Some(status) => Err(format!("{of} has a level that is {status}")),
     }
 }
 

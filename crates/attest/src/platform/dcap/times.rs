@@ -1,6 +1,7 @@
 //! Times of what Intel signs: when each thing was issued, and when the next one is due.
 
 use strongroom_crypto::time::UnixTime;
+use strongroom_crypto::x509::crl::Crl;
 
 use super::chain::PckChain;
 use super::collateral::Collateral;
@@ -96,14 +97,15 @@ pub(super) fn is_valid(collateral: &Collateral, now: UnixTime) -> bool {
 
 /// The newest time that something here shows, and that has come.
 pub(super) fn newest(chain: Option<&PckChain>, collateral: Option<&Collateral>, now: UnixTime) -> UnixTime {
-    let collateral = collateral
-        .map(windows)
+    let issued = collateral.map(windows).into_iter().flatten();
+    let issued = issued.map(|window| window.from);
+    let lists = collateral
         .into_iter()
-        .flatten()
-        .map(|window| window.from);
+        .flat_map(|collateral| [&collateral.pck_crl, &collateral.root_crl]);
+    let lists = lists.flatten().map(Crl::this_update);
     let leaf = chain.map(|chain| chain.leaf.not_before());
-    let shown = collateral.chain(leaf).filter(|time| *time <= now);
-    shown.max().unwrap_or_default()
+    let shown = issued.chain(lists).chain(leaf);
+    shown.filter(|time| *time <= now).max().unwrap_or_default()
 }
 
 fn windows(collateral: &Collateral) -> Vec<Window> {
