@@ -6,3 +6,4 @@
 pub mod coordinator;
 pub mod demo;
 pub mod process;
+pub mod tpm;

@@ -4,8 +4,7 @@
 //! The certificates are of an authority that lives as long as this process: after a restart workloads enrol again, as they
 //! do on every new connection anyway.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use strongroom_attest::platform::tpm::enrolment::EXTENSION_ARCS;
 use strongroom_attest::{Platform, Roots};
@@ -20,6 +19,7 @@ use strongroom_manifest::{Manifest, Package};
 use strongroom_ratls::enrolment::{Challenged, Enrolled, Shown};
 use strongroom_service::ConnectionInfo;
 
+use super::once::{Once, SessionId, TooMany};
 use super::session::{MarbleFailure, MarbleFailureKind};
 use super::{Coordinator, blocking};
 use crate::pki::{AUTHORITY_SECONDS, EARLY_SECONDS};
@@ -31,23 +31,12 @@ pub const PENDING_MAX: usize = 1024;
 /// How long a certificate of an attestation key is valid.
 pub const CERTIFICATE_SECONDS: u64 = 24 * 3600;
 
-/// Names an enrolment to its caller.
-pub type SessionId = [u8; 16];
-
 /// Enrolments that are under way, and who certifies the others.
 #[derive(Debug)]
 pub struct Enrolments {
     key: SigningKey,
     authority: Certificate,
-    pending: Mutex<BTreeMap<SessionId, Pending>>,
-}
-
-#[derive(Debug)]
-struct Pending {
-    challenged: Challenged,
-    /// The connection on which it began: it ends there as well.
-    exporter: [u8; 32],
-    until_ms: u64,
+    pending: Once<Challenged>,
 }
 
 /// A credential on its way to a TPM.
@@ -82,13 +71,8 @@ impl Coordinator {
             .map_err(|error| self.refuse_enrolment(connection, &error))?;
         let session = random::array(&*self.random);
         let credential = challenged.credential().clone();
-        let now_ms = self.now().ms;
-        let pending = Pending {
-            challenged,
-            exporter,
-            until_ms: now_ms.saturating_add(ANSWER_SECONDS_MAX * 1000),
-        };
-        let put = self.enrolments.put(session, pending, now_ms);
+        let pending = &self.enrolments.pending;
+        let put = pending.put(session, exporter, challenged, self.now().ms);
         put.map_err(|TooMany| {
             self.count_refusal(LIMIT);
             let message = format!("too many enrolments are under way [{LIMIT}]");
@@ -108,7 +92,10 @@ impl Coordinator {
         secret: SecretBytes,
     ) -> Result<Vec<u8>, MarbleFailure> {
         let now = self.now();
-        let challenged = self.enrolments.take(session, &exporter(connection)?, now.ms);
+        let challenged = self
+            .enrolments
+            .pending
+            .take(session, &exporter(connection)?, now.ms);
         let challenged = challenged.ok_or_else(|| self.refuse_enrolment(connection, &Unknown))?;
         let enrolled = challenged
             .conclude(&secret)
@@ -155,32 +142,13 @@ impl Enrolments {
         Ok(Self {
             authority: issue::self_signed(&template, &key, random)?,
             key,
-            pending: Mutex::default(),
+            pending: Once::new(PENDING_MAX, ANSWER_SECONDS_MAX),
         })
     }
 
     /// Who certifies.
     pub const fn authority(&self) -> &Certificate {
         &self.authority
-    }
-
-    /// Keeps a credential until it is answered. A connection has one at a time.
-    fn put(&self, id: SessionId, pending: Pending, now_ms: u64) -> Result<(), TooMany> {
-        let mut waiting = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, other| other.until_ms > now_ms && other.exporter != pending.exporter);
-        if waiting.len() >= PENDING_MAX {
-            return Err(TooMany);
-        }
-        waiting.insert(id, pending);
-        Ok(())
-    }
-
-    /// Takes a credential out: whatever comes of the answer, there is no second one.
-    fn take(&self, id: &[u8], exporter: &[u8; 32], now_ms: u64) -> Option<Challenged> {
-        let id: &SessionId = id.try_into().ok()?;
-        let mut waiting = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let pending = waiting.remove(id)?;
-        (pending.exporter == *exporter && pending.until_ms > now_ms).then_some(pending.challenged)
     }
 
     fn certify(
@@ -200,9 +168,6 @@ impl Enrolments {
         issue::Authority::new(AUTHORITY_NAME, &self.key).issue(&template, enrolled.spki_der(), random)
     }
 }
-
-/// As many enrolments are under way as may be.
-struct TooMany;
 
 /// There is no such enrolment on this connection.
 #[derive(Debug, thiserror::Error)]

@@ -23,6 +23,7 @@ pub mod failure;
 pub mod generate;
 pub mod log;
 pub mod manifest;
+pub mod once;
 pub mod provision;
 pub mod quote;
 pub mod read_secrets;
