@@ -78,30 +78,11 @@ impl Machine {
     /// If it does not start.
     #[must_use]
     pub fn coordinator(&self, state: &str) -> Coordinator {
-        let ready = self.folder().join("coordinator.ready");
-        // A file of an earlier run would say that the new one is ready.
-        let _ = std::fs::remove_file(&ready);
         let mut command = Command::new(program("strongroom-coordinator"));
         command
             .args(["--tee", "software", "--simulator-socket"])
-            .arg(self.socket())
-            .arg("--ready-file")
-            .arg(&ready)
-            .env("EDG_COORDINATOR_CLIENT_ADDR", "127.0.0.1:0")
-            .env("EDG_COORDINATOR_MESH_ADDR", "127.0.0.1:0")
-            .env("EDG_COORDINATOR_DNS_NAMES", "localhost")
-            .env("EDG_COORDINATOR_SEAL_DIR", self.folder().join(state));
-        let mut running = Running::start(&mut command, &self.folder().join("coordinator.log"));
-        running.wait_until("the coordinator", || ready.exists());
-        let addresses: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&ready).expect("the ready file"))
-                .expect("the ready file is JSON");
-        let address = |name: &str| addresses[name].as_str().expect("an address").to_owned();
-        Coordinator {
-            client: address("client_addr"),
-            mesh: address("mesh_addr"),
-            running,
-        }
+            .arg(self.socket());
+        Coordinator::start(command, self.folder(), state)
     }
 }
 
@@ -114,6 +95,36 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
+    /// Starts a coordinator on any ports, with its state in the folder `state` of `folder`. `command` names program and
+    /// platform.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn start(mut command: Command, folder: &Path, state: &str) -> Self {
+        let ready = folder.join("coordinator.ready");
+        // A file of an earlier run would say that the new one is ready.
+        let _ = std::fs::remove_file(&ready);
+        command
+            .arg("--ready-file")
+            .arg(&ready)
+            .env("EDG_COORDINATOR_CLIENT_ADDR", "127.0.0.1:0")
+            .env("EDG_COORDINATOR_MESH_ADDR", "127.0.0.1:0")
+            .env("EDG_COORDINATOR_DNS_NAMES", "localhost")
+            .env("EDG_COORDINATOR_SEAL_DIR", folder.join(state));
+        let mut running = Running::start(&mut command, &folder.join("coordinator.log"));
+        running.wait_until("the coordinator", || ready.exists());
+        let addresses: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&ready).expect("the ready file"))
+                .expect("the ready file is JSON");
+        let address = |name: &str| addresses[name].as_str().expect("an address").to_owned();
+        Self {
+            client: address("client_addr"),
+            mesh: address("mesh_addr"),
+            running,
+        }
+    }
+
     /// Address of the REST port.
     #[must_use]
     pub fn client_address(&self) -> &str {
