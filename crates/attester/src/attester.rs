@@ -1,6 +1,7 @@
 //! What a platform does for the program that runs on it (the Attester of RFC 9334, and sealing).
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -49,6 +50,13 @@ pub trait Attester: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`AttesterError`].
     async fn counter_advance(&self, name: &CounterName) -> Result<u64, AttesterError>;
+
+    /// By what a program on this machine reaches the platform: a launcher hides these files and folders from the program
+    /// that it starts, which could attest in the launcher's name otherwise. Empty where the platform tells its callers
+    /// apart itself.
+    fn devices(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// How a verifier gets to know the platform's attestation key, where no vendor vouches for that key itself.
     fn enrolment(&self) -> Option<&dyn Enrolment> {

@@ -4,7 +4,13 @@
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::AttesterError;
 
 /// What attesters do with pseudo files.
 pub(crate) trait Files: fmt::Debug + Send + Sync {
@@ -33,15 +39,38 @@ pub(crate) trait Files: fmt::Debug + Send + Sync {
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
 }
 
-/// This machine's files.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct System;
+/// This machine's files, as they lie here now. What is mounted over them afterwards, in a mount namespace that this
+/// process enters meanwhile, hides them from others there and not from us.
+#[derive(Debug, Clone)]
+pub(crate) struct System {
+    root: Arc<OwnedFd>,
+}
+
+impl System {
+    /// # Errors
+    /// [`AttesterError::File`], where the operating system does not even open its root.
+    pub(crate) fn here() -> Result<Self, AttesterError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open("/", flags, Mode::empty()).map_err(|error| AttesterError::File {
+            path: "/".into(),
+            source: error.into(),
+        })?;
+        Ok(Self { root: Arc::new(root) })
+    }
+
+    /// A path that leads to the file however this process's mounts change. It should hold no symbolic link that begins
+    /// at the root: such a link leads to what is mounted there by then.
+    pub(crate) fn at(&self, path: &Path) -> PathBuf {
+        let root = Path::new("/proc/self/fd").join(self.root.as_raw_fd().to_string());
+        root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+}
 
 impl Files for System {
     fn read(&self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
-        File::open(path)?
+        File::open(self.at(path))?
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)?;
         if bytes.len() > bytes_max {
@@ -51,7 +80,7 @@ impl Files for System {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let written = OpenOptions::new().write(true).open(path)?.write(bytes)?;
+        let written = OpenOptions::new().write(true).open(self.at(path))?.write(bytes)?;
         if written == bytes.len() {
             Ok(())
         } else {
@@ -60,11 +89,11 @@ impl Files for System {
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        std::fs::create_dir(path)
+        std::fs::create_dir(self.at(path))
     }
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        std::fs::remove_dir(path)
+        std::fs::remove_dir(self.at(path))
     }
 }
 
@@ -154,20 +183,21 @@ pub(crate) mod tests {
 
     #[test]
     fn files_are_read_to_a_limit_and_written_where_they_exist() {
+        let system = System::here().expect("a machine");
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("made");
-        System.make_folder(&path).expect("made");
-        System.remove_folder(&path).expect("removed");
+        system.make_folder(&path).expect("made");
+        system.remove_folder(&path).expect("removed");
         let file = folder.path().join("file");
         assert_eq!(
-            System.write(&file, b"x").expect_err("no such file").kind(),
+            system.write(&file, b"x").expect_err("no such file").kind(),
             io::ErrorKind::NotFound
         );
-        assert_eq!(read_if_there(&System, &file, 8).expect("no error"), None);
+        assert_eq!(read_if_there(&system, &file, 8).expect("no error"), None);
         std::fs::write(&file, b"before").expect("a file");
-        System.write(&file, b"later!").expect("written");
-        assert_eq!(System.read(&file, 6).expect("read"), b"later!");
-        let error = System.read(&file, 5).expect_err("longer");
+        system.write(&file, b"later!").expect("written");
+        assert_eq!(system.read(&file, 6).expect("read"), b"later!");
+        let error = system.read(&file, 5).expect_err("longer");
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 }

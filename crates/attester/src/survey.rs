@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use strongroom_attest::Platform;
 
-use crate::files::{Files as _, System};
-use crate::platform::{sgx, snp, tdx, tsm};
+use crate::error::AttesterError;
+use crate::files::System;
+use crate::platform::{TDX_DEVICE, sgx, snp, tdx, tsm};
 use crate::tpm::TpmAddress;
 
 /// One sign of a platform.
@@ -50,7 +51,7 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn enclave(&self) -> Finding {
         let path = sgx::TYPE;
-        let found = System.read(&self.at(path), TEXT_BYTES_MAX);
+        let found = std::fs::read(self.at(path));
         let usable = found.as_ref().is_ok_and(|kind| kind.trim_ascii() == b"dcap");
         let explanation = match &found {
             Ok(_) if usable => "this program runs in an enclave, under Gramine",
@@ -123,7 +124,12 @@ impl Machine<'_> {
     fn reports(&self) -> Finding {
         let listed = std::fs::read_dir(self.at(tsm::ROOT)).map(|_| ());
         let provider = match &listed {
-            Ok(()) => tsm::provider(&System, &self.at(tsm::ROOT)),
+            Ok(()) => System::here().and_then(|files| {
+                tsm::provider(&files, &self.at(tsm::ROOT)).map_err(|source| AttesterError::File {
+                    path: tsm::ROOT.into(),
+                    source,
+                })
+            }),
             Err(_) => Ok(None),
         };
         let explanation = match (&listed, &provider) {
@@ -203,10 +209,8 @@ fn finding(
 }
 
 const SGX_DEVICE: &str = "/dev/sgx_enclave";
-const TDX_DEVICE: &str = "/dev/tdx_guest";
 const NO_REPORTS: &str = "the kernel's reports are not to be found at /sys/kernel/config/tsm/report: they need Linux \
                           6.7 and `mount -t configfs none /sys/kernel/config`";
-const TEXT_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

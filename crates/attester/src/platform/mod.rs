@@ -19,6 +19,9 @@ use crate::error::AttesterError;
 /// The file that this process runs, whatever lies at its path meanwhile.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
+/// The device of a TD; quotes do not come from it any more (Linux 6.7).
+pub(crate) const TDX_DEVICE: &str = "/dev/tdx_guest";
+
 /// How long one question to hardware may take, waiting for its turn included. Making an RSA key takes some TPMs most of
 /// a minute.
 const ANSWER_SECONDS_MAX: u64 = 180;

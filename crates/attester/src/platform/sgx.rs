@@ -56,7 +56,7 @@ impl SgxAttester {
     /// # Errors
     /// [`AttesterError::Protocol`] where it makes none; others.
     pub fn start() -> Result<Self, AttesterError> {
-        Self::over(Box::new(System))
+        Self::over(Box::new(System::here()?))
     }
 
     fn over(files: Box<dyn Files>) -> Result<Self, AttesterError> {
@@ -131,6 +131,10 @@ impl Attester for SgxAttester {
 
     fn protection(&self) -> Protection {
         Protection::Confidential
+    }
+
+    fn devices(&self) -> Vec<PathBuf> {
+        vec![ROOT.into()]
     }
 
     async fn evidence(

@@ -2,8 +2,13 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::fs::DirEntry;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use crate::files::System;
 
 /// Where a TPM is: a device or a Unix socket by its path, or `tcp:HOST:PORT` for a software TPM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +24,37 @@ impl TpmAddress {
     pub const DEVICE: &'static str = "/dev/tpmrm0";
     /// How a TCP address begins.
     const TCP: &'static str = "tcp:";
+
+    /// The files by which a program on this machine reaches the TPM: the address, and every device of a TPM beside it.
+    pub(crate) fn devices(&self) -> Vec<PathBuf> {
+        let Self::Path(path) = self else {
+            return Vec::new();
+        };
+        let is_device = |entry: &DirEntry| {
+            let name = entry.file_name();
+            let is_character = entry.file_type().is_ok_and(|kind| kind.is_char_device());
+            is_character && name.as_encoded_bytes().starts_with(b"tpm")
+        };
+        let listed = path.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+        let entries = listed
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+            .filter(is_device);
+        let mut devices: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        if !devices.contains(path) {
+            devices.push(path.clone());
+        }
+        devices
+    }
+
+    /// The same TPM, reached however this process's mounts change as long as `system` lives.
+    pub(crate) fn through(&self, system: &System) -> io::Result<Self> {
+        Ok(match self {
+            Self::Path(path) => Self::Path(system.at(&std::fs::canonicalize(path)?)),
+            Self::Tcp(address) => Self::Tcp(address.clone()),
+        })
+    }
 
     /// The address as a path, for messages.
     #[must_use]

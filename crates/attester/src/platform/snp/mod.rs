@@ -66,7 +66,7 @@ impl SnpAttester {
     pub fn start() -> Result<Self, AttesterError> {
         if Path::new(tsm::ROOT).exists() {
             return Ok(Self(Arc::new(Source::Tsm {
-                files: Box::new(System),
+                files: Box::new(System::here()?),
                 root: tsm::ROOT.into(),
             })));
         }
@@ -117,6 +117,10 @@ impl Attester for SnpAttester {
 
     fn protection(&self) -> Protection {
         Protection::Confidential
+    }
+
+    fn devices(&self) -> Vec<PathBuf> {
+        [tsm::ROOT, DEVICE].map(PathBuf::from).to_vec()
     }
 
     async fn evidence(

@@ -66,7 +66,7 @@ impl TdxAttester {
     /// [`AttesterError`].
     pub fn start() -> Result<Self, AttesterError> {
         let measurements = Measurements::of_program(Path::new(super::OWN_EXECUTABLE))?;
-        Self::over(Box::new(System), tsm::ROOT.into(), measurements)
+        Self::over(Box::new(System::here()?), tsm::ROOT.into(), measurements)
     }
 
     fn over(files: Box<dyn Files>, root: PathBuf, measurements: Measurements) -> Result<Self, AttesterError> {
@@ -160,6 +160,10 @@ impl Attester for TdxAttester {
 
     fn protection(&self) -> Protection {
         Protection::Confidential
+    }
+
+    fn devices(&self) -> Vec<PathBuf> {
+        [tsm::ROOT, super::TDX_DEVICE, RTMR3].map(PathBuf::from).to_vec()
     }
 
     async fn evidence(

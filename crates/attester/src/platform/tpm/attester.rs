@@ -15,6 +15,7 @@ use super::{counter, identity, seal};
 use crate::attester::{Attester, CounterName, SealPolicy, Workload};
 use crate::enrolment::{Enrolment, EnrolmentRequest};
 use crate::error::AttesterError;
+use crate::files::System;
 use crate::platform::measured::Measurements;
 use crate::platform::{OWN_EXECUTABLE, blocking, of_this_session};
 use crate::tpm::{Tpm, TpmAddress, TpmError};
@@ -58,6 +59,7 @@ pub struct TpmAttester {
 #[derive(Debug)]
 struct Machine {
     settings: Settings,
+    system: System,
     measurements: Measurements,
 }
 
@@ -71,8 +73,15 @@ impl TpmAttester {
     /// [`AttesterError`].
     pub fn start(settings: Settings) -> Result<Self, AttesterError> {
         let measurements = Measurements::of_program(&settings.program)?;
+        if let TpmAddress::Tcp(address) = &settings.address {
+            tracing::warn!(
+                address,
+                "a TPM that is reached by TCP cannot be hidden from a workload: for tests only"
+            );
+        }
         let mut machine = Machine {
             settings,
+            system: System::here()?,
             measurements,
         };
         let address = machine.settings.address.clone();
@@ -131,11 +140,13 @@ impl Machine {
         &mut self,
         question: impl FnOnce(&mut Tpm, &mut Self) -> Result<T, AttesterError>,
     ) -> Result<T, AttesterError> {
-        let mut tpm = Tpm::open(&self.settings.address).map_err(|error| match error {
-            TpmError::Io(source) => AttesterError::Unreachable {
-                path: self.settings.address.as_path(),
-                source,
-            },
+        let unreachable = |source| AttesterError::Unreachable {
+            path: self.settings.address.as_path(),
+            source,
+        };
+        let address = self.settings.address.through(&self.system).map_err(unreachable)?;
+        let mut tpm = Tpm::open(&address).map_err(|error| match error {
+            TpmError::Io(source) => unreachable(source),
             other => other.into(),
         })?;
         question(&mut tpm, self)
@@ -150,6 +161,10 @@ impl Attester for TpmAttester {
 
     fn protection(&self) -> Protection {
         Protection::IntegrityOnly
+    }
+
+    fn devices(&self) -> Vec<PathBuf> {
+        self.address.devices()
     }
 
     async fn evidence(
