@@ -182,6 +182,26 @@ pub(crate) mod tests {
     }
 
     #[test]
+    #[ignore = "needs the right to mount"]
+    fn what_is_mounted_over_a_file_later_hides_it_from_others_only() {
+        let system = System::here().expect("a machine");
+        // The shell inherits the way to the files as it was here.
+        rustix::io::fcntl_setfd(&*system.root, rustix::io::FdFlags::empty()).expect("inheritable");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let file = folder.path().canonicalize().expect("a path").join("device");
+        std::fs::write(&file, "genuine").expect("a file");
+        let script =
+            r#"mount --bind /dev/null "$0" && test -z "$(cat "$0")" && test "$(cat "$1")" = genuine"#;
+        let status = std::process::Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", script])
+            .arg(&file)
+            .arg(system.at(&file))
+            .status();
+        assert!(status.expect("it runs").success());
+        assert_eq!(system.read(&file, 16).expect("read"), b"genuine");
+    }
+
+    #[test]
     fn files_are_read_to_a_limit_and_written_where_they_exist() {
         let system = System::here().expect("a machine");
         let folder = tempfile::tempdir().expect("a temporary directory");

@@ -84,6 +84,17 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
+    /// The program would reach the platform.
+    #[error(
+        "{path} cannot be hidden from the program ({reason}), which could prove itself in the launcher's name: allow \
+         user namespaces or CAP_SYS_ADMIN"
+    )]
+    Reachable {
+        /// The device.
+        path: String,
+        /// Why it cannot.
+        reason: String,
+    },
     /// The platform gives no evidence.
     #[error("this workload cannot prove itself")]
     Attester(#[from] AttesterError),
@@ -141,6 +152,7 @@ impl LaunchError {
             Self::Measure { .. } => "workload.measure",
             Self::CannotPin { .. } => "workload.cannot_pin",
             Self::Setup { .. } => "launcher.setup",
+            Self::Reachable { .. } => "launcher.platform_reachable",
             Self::Attester(error) => error.code(),
             Self::CoordinatorEvidence(error) => error.code().as_str(),
             Self::CoordinatorNoEvidence { .. } => "launcher.coordinator_unverified",
@@ -159,7 +171,7 @@ impl LaunchError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Setup { .. } => 100,
+            Self::Config(_) | Self::Setup { .. } | Self::Reachable { .. } => 100,
             Self::DescriptionFile { .. }
             | Self::Description(_)
             | Self::Expectation(_)

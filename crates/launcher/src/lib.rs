@@ -16,6 +16,7 @@ pub mod config;
 pub mod credentials;
 mod enrol;
 pub mod error;
+mod hide;
 pub mod identity;
 pub mod measure;
 mod memory;

@@ -17,6 +17,7 @@ use crate::caller::{Caller, target};
 use crate::child::{Arrived, Child, Signals};
 use crate::config::Config;
 use crate::error::LaunchError;
+use crate::hide::hide;
 use crate::identity::uuid;
 use crate::measure::{Workload, measure};
 use crate::namespace::{self, Namespace};
@@ -93,6 +94,8 @@ pub async fn run(
         source,
     })?;
     let caller = caller(&config, &workload, attester, now)?;
+    // Before anything secret arrives: a program that could not be kept from the platform gets none of it.
+    hide(&namespace, &caller.attester.devices())?;
 
     let activated = tokio::select! {
         activated = activate(&caller, &workload.description) => activated?,
