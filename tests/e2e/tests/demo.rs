@@ -17,6 +17,51 @@ fn seven_steps_and_five_refusals() {
 }
 
 #[test]
+#[ignore = "needs swtpm"]
+fn seven_steps_and_six_refusals_on_machines_with_a_tpm() {
+    let played = strongroom(&["demo", "--tee", "tpm"]);
+    let output = String::from_utf8_lossy(&played.stdout);
+    let last = output.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("demo: 7/7 steps, 6/6 attacks refused, accuracy 9"),
+        "{output}"
+    );
+    assert!(played.status.success());
+    // In words, wherever a verdict is shown; and what was measured is named.
+    assert!(
+        output.contains("protection: INTEGRITY ONLY: the host can read its memory"),
+        "{output}"
+    );
+    assert!(!output.contains("SIMULATED"), "{output}");
+    let register = "strongroom_coordinator: evidence.event_log";
+    let refusal = output
+        .lines()
+        .find(|line| line.contains(register))
+        .unwrap_or_default();
+    assert!(
+        refusal.contains("PCR 4") && refusal.contains("holds"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_demo_on_tpms_says_what_it_needs() {
+    let played = std::process::Command::new(strongroom_e2e::process::program("strongroom"))
+        .args(["demo", "--tee", "tpm"])
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&played.stdout);
+    let last = output.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("demo: failed: swtpm is not installed"),
+        "{output}"
+    );
+    assert!(last.contains("apt-get install swtpm swtpm-tools"), "{output}");
+    assert!(!played.status.success());
+}
+
+#[test]
 fn a_failing_demo_says_so_in_its_last_line() {
     let folder = tempfile::tempdir().unwrap();
     let played = strongroom(&["demo", "--dir", &folder.path().display().to_string()]);

@@ -1,4 +1,4 @@
-//! Five attacks by the cloud. Before each, the same steps without the attack have succeeded; each refusal must come
+//! The attacks by the cloud: five, and one more where machines have a TPM. Before each, the same steps without the attack have succeeded; each refusal must come
 //! from the right process with the right code.
 
 use std::fs;
@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
-use super::process::{Finished, json_lines};
+use super::hardware::{Machine, Tee};
+use super::judge::{coordinators_log, judge_client, judge_coordinators_refusal, judge_workload};
 use super::restart::{self, Came, Expect, Start};
 use super::say;
 use super::stage::{Party, Stage};
@@ -18,7 +19,7 @@ pub(super) struct Attack {
     outcome: Outcome,
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Refused,
     Succeeded(String),
     /// It failed, but not where or why it should have.
@@ -41,9 +42,9 @@ impl Attack {
 
 type Play = fn(&mut Stage) -> anyhow::Result<Outcome>;
 
-/// Plays all five, whatever comes of each.
+/// Plays all, whatever comes of each.
 pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Vec<Attack>> {
-    let attacks: [(&str, Play); 5] = [
+    let mut attacks: Vec<(&str, Play)> = vec![
         (
             "The cloud answers the owner with a coordinator of its own: same manifest, modified program",
             impostor,
@@ -59,10 +60,17 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Vec<Attack>> {
         ),
         ("The cloud puts back an old state of the coordinator", old_state),
     ];
+    if stage.tee == Tee::Tpm {
+        attacks.push((
+            "The cloud starts something else on the workload's machine first: a TPM has that measured",
+            measured_before,
+        ));
+    }
+    let count = attacks.len();
     let mut played = Vec::new();
     for (index, (title, attack)) in attacks.into_iter().enumerate() {
         let number = index + 1;
-        say(&format!("\n[attack {number}/5] {title}"));
+        say(&format!("\n[attack {number}/{count}] {title}"));
         let outcome = match attack(stage) {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -87,7 +95,7 @@ fn impostor(stage: &mut Stage) -> anyhow::Result<Outcome> {
     let binary = modified_copy(stage, "strongroom-coordinator")?;
     let state = stage.root().join("attacker/state");
     let ports = (stage.ports.attacker, stage.ports.attacker_mesh);
-    let impostor = restart::coordinator_at(stage, "impostor", &binary, &state, ports)?;
+    let impostor = restart::coordinator_at(stage, Machine::Attacker, &binary, &state, ports)?;
     let host = format!("localhost:{}", stage.ports.attacker);
     // The attacker expects its own program, of course, and sets the very same manifest.
     let measured = stage.strongroom_json(Party::Cloud, &["measure", &binary.display().to_string()])?;
@@ -181,6 +189,7 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
         &Start {
             launcher: &genuine_launcher,
             description: &swapped,
+            measured_before: None,
         },
     )?;
     let outcome = judge_workload(&came, "strongroom_launcher", &["workload.program_digest"]);
@@ -201,6 +210,7 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
         &Start {
             launcher: &genuine_launcher,
             description: &owned_up,
+            measured_before: None,
         },
     )?;
     let outcome = judge_coordinators_refusal(stage, &came, logged, "evidence.workload");
@@ -216,6 +226,7 @@ fn modified_programs(stage: &mut Stage) -> anyhow::Result<Outcome> {
         &Start {
             launcher: &launcher,
             description: &genuine_description,
+            measured_before: None,
         },
     )?;
     Ok(judge_coordinators_refusal(
@@ -269,6 +280,52 @@ fn open_old_state(stage: &mut Stage, old: &Path, state: &Path, verify: &[&str]) 
     Ok(judge_client(&verified, "state.rolled_back"))
 }
 
+fn measured_before(stage: &mut Stage) -> anyhow::Result<Outcome> {
+    serves_when_untouched(stage)?;
+    let launcher = stage.program("strongroom-launcher");
+    let description = stage.folder(Party::Administrator).join("inference.json");
+    let something = [0xee; 32];
+
+    // Where boot loaders are measured: the genuine launcher runs on, and its evidence tells.
+    let logged = coordinators_log(stage).len();
+    let before = Start {
+        launcher: &launcher,
+        description: &description,
+        measured_before: Some((BOOT_LOADER, something)),
+    };
+    let came = restart::doomed_workload(stage, &before)?;
+    let outcome = judge_coordinators_refusal(stage, &came, logged, "evidence.event_log");
+    let named = coordinators_log(stage)
+        .get(logged..)
+        .is_some_and(|log| log.contains("PCR 4"));
+    match outcome {
+        Outcome::Refused if !named => {
+            return Ok(Outcome::Elsewhere(
+                "the refusal does not name the register".into(),
+            ));
+        }
+        Outcome::Refused => {}
+        other => return Ok(other),
+    }
+
+    // Where the program is measured: it would vouch for something else as well, and does not start.
+    let before = Start {
+        measured_before: Some((PROGRAM, something)),
+        ..before
+    };
+    let came = restart::doomed_workload(stage, &before)?;
+    Ok(judge_workload(
+        &came,
+        "strongroom_launcher",
+        &["attester.measurements"],
+    ))
+}
+
+/// The register that holds boot loaders (TCG PC Client Platform Firmware Profile §2.3.4).
+const BOOT_LOADER: u8 = 4;
+/// The register that holds program and workload.
+const PROGRAM: u8 = 13;
+
 /// The same restart without an attack.
 fn serves_when_untouched(stage: &mut Stage) -> anyhow::Result<()> {
     restart::workload(stage, Expect::Serving).context("the same steps without the attack")?;
@@ -285,126 +342,13 @@ fn restart_workload(stage: &mut Stage) -> anyhow::Result<Came> {
         &Start {
             launcher: &launcher,
             description: &description,
+            measured_before: None,
         },
     )
 }
 
 fn stop_coordinator(stage: &mut Stage) -> anyhow::Result<()> {
     stage.coordinator.take().context("the coordinator runs")?.stop()
-}
-
-/// A client command that must have been refused with `code`, by the client itself.
-fn judge_client(finished: &Finished, code: &str) -> Outcome {
-    if finished.success {
-        return Outcome::Succeeded("the owner's client accepted it".into());
-    }
-    let printed = if finished.stderr.trim().is_empty() {
-        &finished.stdout
-    } else {
-        &finished.stderr
-    };
-    let error: serde_json::Value = serde_json::from_str(printed.trim()).unwrap_or_default();
-    // Exit code 3: this end verified something and it did not hold. What the other end says of itself never gives it.
-    if error["error"]["code"] == code && finished.code == Some(UNVERIFIED) {
-        say(&format!(
-            "  the owner's client: {code}: {}",
-            error["error"]["message"].as_str().unwrap_or_default()
-        ));
-        Outcome::Refused
-    } else {
-        Outcome::Elsewhere(format!(
-            "expected {code} from the owner's client, it says: {}",
-            printed.trim()
-        ))
-    }
-}
-
-/// A workload that must have been refused by one of its own programs: a log line of `program` with a code of `codes`.
-fn judge_workload(came: &Came, program: &str, codes: &[&str]) -> Outcome {
-    let log = match came {
-        Came::Serving => return Outcome::Succeeded("the workload serves".into()),
-        Came::Ended(log) => log,
-    };
-    let refusal = json_lines(log).find(|line| {
-        codes.iter().any(|code| line["code"] == *code)
-            && line["target"]
-                .as_str()
-                .is_some_and(|target| target.starts_with(program))
-    });
-    match refusal {
-        Some(line) => {
-            say(&format!(
-                "  {program}: {}: {}",
-                line["code"].as_str().unwrap_or_default(),
-                line["error"]
-                    .as_str()
-                    .or(line["message"].as_str())
-                    .unwrap_or_default()
-            ));
-            Outcome::Refused
-        }
-        None => Outcome::Elsewhere(format!(
-            "expected {codes:?} from {program}, its log ends: {}",
-            end(log)
-        )),
-    }
-}
-
-/// A workload that the coordinator must have refused: its own log says so with `code` after its first `logged` bytes,
-/// and the launcher's says that it was refused.
-fn judge_coordinators_refusal(stage: &Stage, came: &Came, logged: usize, code: &str) -> Outcome {
-    let workload = match came {
-        Came::Serving => return Outcome::Succeeded("the workload serves".into()),
-        Came::Ended(log) => log,
-    };
-    if !json_lines(workload).any(|line| line["code"] == "launcher.activation_refused") {
-        return Outcome::Elsewhere(format!(
-            "the launcher was not refused, its log ends: {}",
-            end(workload)
-        ));
-    }
-    let log = coordinators_log(stage);
-    let from_coordinator = |line: &serde_json::Value| {
-        line["target"]
-            .as_str()
-            .is_some_and(|target| target.starts_with("strongroom_coordinator"))
-    };
-    let since = log.get(logged..).unwrap_or_default();
-    match json_lines(since)
-        .filter(|line| line["code"] == code && from_coordinator(line))
-        .last()
-    {
-        Some(line) => {
-            say(&format!(
-                "  strongroom_coordinator: {code}: {}",
-                line["error"]
-                    .as_str()
-                    .or(line["message"].as_str())
-                    .unwrap_or_default()
-            ));
-            Outcome::Refused
-        }
-        None => Outcome::Elsewhere(format!(
-            "expected {code} from the coordinator, its log ends: {}",
-            end(&log)
-        )),
-    }
-}
-
-fn coordinators_log(stage: &Stage) -> String {
-    stage
-        .coordinator
-        .as_ref()
-        .map(super::process::Program::log)
-        .unwrap_or_default()
-}
-
-/// Exit code of a client that verified something which did not hold.
-const UNVERIFIED: i32 = 3;
-
-fn end(log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
-    lines[lines.len().saturating_sub(4)..].join(" | ")
 }
 
 /// A copy of a program with one byte more at its end: it runs as before, and is not what was published.

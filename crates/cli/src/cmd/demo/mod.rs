@@ -1,10 +1,12 @@
-//! `strongroom demo`: the seven steps with separate processes and separate folders for each party, then five attacks.
+//! `strongroom demo`: the seven steps with separate processes and separate folders for each party, then the attacks.
 //!
-//! The demo opens no socket and knows no secret of the product: it writes the files a person would write, runs the
-//! programs a person would run, and reads what they print. Its hardware is the software platform, and it says so.
+//! The demo knows no secret of the product: it writes the files a person would write, runs the programs a person would
+//! run, and reads what they print. Its hardware is the software platform or software TPMs, and it says so.
 
 mod attacks;
 mod digits;
+mod hardware;
+mod judge;
 mod process;
 mod restart;
 mod stage;
@@ -15,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use hardware::Tee;
 use stage::Stage;
 
 /// Arguments of `strongroom demo`.
@@ -23,6 +26,10 @@ pub(crate) struct Args {
     /// Leave everything running at the end, and print how to use and how to stop it.
     #[arg(long)]
     keep: bool,
+
+    /// The platform: the software platform (SIMULATED), or a software TPM for each machine (needs swtpm).
+    #[arg(long, value_enum, default_value_t = Tee::Software)]
+    tee: Tee,
 
     /// Where the cloud keeps the model: a store URL such as s3://bucket/prefix. Default: a folder of the demo.
     #[arg(long, value_name = "URL")]
@@ -91,10 +98,18 @@ impl Outcome {
 }
 
 fn play(args: &Args) -> anyhow::Result<Outcome> {
-    let mut stage = Stage::set_up(args.dir.as_deref(), args.store.as_deref(), args.keep)?;
-    say(
-        "Strongroom demo: a real model, real processes, SIMULATED hardware (platform `software` protects nothing).",
-    );
+    hardware::check_installed(args.tee)?;
+    let mut stage = Stage::set_up(args.tee, args.dir.as_deref(), args.store.as_deref(), args.keep)?;
+    say(match args.tee {
+        Tee::Software => {
+            "Strongroom demo: a real model, real processes, SIMULATED hardware (platform `software` protects nothing)."
+        }
+        Tee::Tpm => {
+            "Strongroom demo: a real model, real processes, a TPM for each machine (software TPMs play them).\n\
+             INTEGRITY ONLY: a TPM says what runs, and hides no memory from the host. And no firmware measures here: \
+             without\nmeasured boot, whoever reaches a TPM before the launcher does can extend what is expected of it."
+        }
+    });
     say(&format!("Everything happens below {}", stage.root().display()));
 
     let played = steps::play(&mut stage)?;

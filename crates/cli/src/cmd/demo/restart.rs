@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use super::hardware::{self, Machine};
 use super::process::Program;
 use super::stage::{Party, Stage};
 
@@ -16,38 +17,27 @@ pub(super) enum Expect {
     Serving,
 }
 
-/// Starts the simulated hardware, the coordinator's and the workload's alike.
-pub(super) fn hardware(stage: &mut Stage) -> anyhow::Result<()> {
-    let ready = stage.root().join("cloud/hardware.ready");
-    let mut command = stage.command(&stage.program("strongroom-simulator"), Party::Cloud);
-    command.arg("--dir").arg(stage.root().join("cloud/hardware"));
-    command
-        .arg("--socket")
-        .arg(stage.socket())
-        .arg("--ready-file")
-        .arg(&ready);
-    let log = stage.root().join("cloud/logs/simulator.log");
-    let mut program = Program::start("strongroom-simulator", &mut command, &log)?;
-    program.wait_until("its socket was open", |_| ready.exists())?;
-    stage.simulator = Some(program);
-    Ok(())
-}
-
 /// Starts a coordinator: `binary` on the ports and with the state given.
 pub(super) fn coordinator_at(
-    stage: &Stage,
-    name: &str,
+    stage: &mut Stage,
+    machine: Machine,
     binary: &Path,
     state: &Path,
     (client, mesh): (u16, u16),
 ) -> anyhow::Result<Program> {
+    if !hardware::is_on(stage, machine) {
+        hardware::boot(stage, machine)?;
+    }
+    let name = match machine {
+        Machine::Attacker => "impostor",
+        _ => "coordinator",
+    };
     let ready = stage.root().join(format!("cloud/{name}.ready"));
     // A file of an earlier run would say that the new one is ready.
     let _ = std::fs::remove_file(&ready);
     let mut command = stage.command(binary, Party::Cloud);
+    hardware::give(stage, machine, &mut command);
     command
-        .args(["--tee", "software", "--simulator-socket"])
-        .arg(stage.socket())
         .arg("--ready-file")
         .arg(&ready)
         .env("EDG_COORDINATOR_CLIENT_ADDR", format!("127.0.0.1:{client}"))
@@ -68,7 +58,8 @@ pub(super) fn coordinator(stage: &mut Stage) -> anyhow::Result<()> {
     let state = stage.root().join("cloud/coordinator-state");
     let binary = stage.program("strongroom-coordinator");
     let ports = (stage.ports.coordinator, stage.ports.mesh);
-    stage.coordinator = Some(coordinator_at(stage, "coordinator", &binary, &state, ports)?);
+    let started = coordinator_at(stage, Machine::Coordinator, &binary, &state, ports)?;
+    stage.coordinator = Some(started);
     Ok(())
 }
 
@@ -76,6 +67,8 @@ pub(super) fn coordinator(stage: &mut Stage) -> anyhow::Result<()> {
 pub(super) struct Start<'a> {
     pub(super) launcher: &'a Path,
     pub(super) description: &'a Path,
+    /// What somebody measures into a register of the machine before, where the machine has any.
+    pub(super) measured_before: Option<(u8, [u8; 32])>,
 }
 
 /// Starts the workload of the deployment, in place of one that runs, and waits for what is expected.
@@ -87,6 +80,7 @@ pub(super) fn workload(stage: &mut Stage, expect: Expect) -> anyhow::Result<()> 
         &Start {
             launcher: &launcher,
             description: &description,
+            measured_before: None,
         },
     )?;
     match expect {
@@ -132,10 +126,15 @@ fn launch(stage: &mut Stage, start: &Start<'_>) -> anyhow::Result<Program> {
         running.stop()?;
     }
     stage.runs += 1;
+    // What was measured into a register stays until the machine starts anew, and each run measures what it runs.
+    hardware::boot(stage, Machine::Workload)?;
+    if let Some((register, digest)) = start.measured_before {
+        hardware::extend(stage, Machine::Workload, register, digest)?;
+    }
     let mut command = stage.command(start.launcher, Party::Cloud);
+    command.args(["--log-format", "json"]);
+    hardware::give(stage, Machine::Workload, &mut command);
     command
-        .args(["--log-format", "json", "--tee", "software", "--simulator-socket"])
-        .arg(stage.socket())
         .arg("--workload")
         .arg(start.description)
         .env(

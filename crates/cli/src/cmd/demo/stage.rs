@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
+use super::hardware::{Machine, Tee};
 use super::process::{self, Finished, Program};
 use super::say;
 
@@ -48,6 +49,9 @@ pub(super) struct Stage {
     /// Where the cloud keeps the model's ciphertext, without a trailing slash.
     store: String,
     pub(super) ports: Ports,
+    pub(super) tee: Tee,
+    /// The TPMs of machines that are on.
+    pub(super) tpms: Vec<(Machine, Program)>,
     pub(super) simulator: Option<Program>,
     pub(super) coordinator: Option<Program>,
     pub(super) workload: Option<Program>,
@@ -62,7 +66,12 @@ enum Folder {
 
 impl Stage {
     /// Makes the folders and finds the programs beside this one.
-    pub(super) fn set_up(dir: Option<&Path>, store: Option<&str>, keep: bool) -> anyhow::Result<Self> {
+    pub(super) fn set_up(
+        tee: Tee,
+        dir: Option<&Path>,
+        store: Option<&str>,
+        keep: bool,
+    ) -> anyhow::Result<Self> {
         let folder = match dir {
             Some(path) => {
                 std::fs::create_dir_all(path.parent().unwrap_or(path)).context("making the demo's folder")?;
@@ -109,6 +118,8 @@ impl Stage {
             programs,
             store,
             ports: Ports::find()?,
+            tee,
+            tpms: Vec::new(),
             simulator: None,
             coordinator: None,
             workload: None,
@@ -226,7 +237,9 @@ impl Stage {
     /// Lets everything run on, and says how to use and stop it.
     pub(super) fn keep(&mut self) -> anyhow::Result<()> {
         let programs = [&mut self.simulator, &mut self.coordinator, &mut self.workload];
-        let kept: Vec<_> = programs.into_iter().flatten().map(Program::keep).collect();
+        let programs = programs.into_iter().flatten();
+        let tpms = self.tpms.iter_mut().map(|(_, tpm)| tpm);
+        let kept: Vec<_> = tpms.chain(programs).map(Program::keep).collect();
         let list = process::kept_file(self.root());
         std::fs::write(&list, serde_json::to_vec_pretty(&kept)?)
             .context("writing the list of running programs")?;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::digits::{self, HeldBack};
+use super::hardware;
 use super::restart::{self, Expect};
 use super::say;
 use super::stage::{Party, Stage};
@@ -85,9 +86,12 @@ fn encrypt(stage: &mut Stage) -> anyhow::Result<()> {
 }
 
 fn start_coordinator(stage: &mut Stage) -> anyhow::Result<()> {
-    restart::hardware(stage)?;
+    hardware::make(stage)?;
     restart::coordinator(stage)?;
-    say("  cloud$ strongroom-coordinator --tee software   (SIMULATED hardware)");
+    let (tee, words) = (stage.tee.platform(), stage.tee.in_words());
+    say(&format!(
+        "  cloud$ strongroom-coordinator --tee {tee}   ({words})"
+    ));
 
     stage.strongroom(Party::Owner, &["user", "new", "owner", "--out", "."])?;
     let administrator = stage.folder(Party::Administrator);
@@ -120,7 +124,10 @@ fn start_coordinator(stage: &mut Stage) -> anyhow::Result<()> {
 }
 
 fn deploy(stage: &mut Stage) -> anyhow::Result<()> {
-    say("  cloud$ strongroom-launcher --tee software --workload inference.json");
+    let tee = stage.tee.platform();
+    say(&format!(
+        "  cloud$ strongroom-launcher --tee {tee} --workload inference.json"
+    ));
     restart::workload(stage, Expect::WaitingForKey)?;
     say("  the launcher verified the coordinator first, then showed its own evidence");
     Ok(())
@@ -344,11 +351,11 @@ fn manifest(stage: &Stage) -> anyhow::Result<Value> {
     let writable: Vec<_> = secrets.keys().cloned().collect();
     Ok(json!({
         "Packages": { "inference": {
-            "Platform": "software",
+            "Platform": stage.tee.platform(),
             "Measurements": [launcher],
             "Workloads": [text(&workload, "digest")?],
-            "Roots": [hardware_root(stage)?],
-            "Protection": ["simulated"],
+            "Roots": [hardware::root(stage)?],
+            "Protection": [stage.tee.protection()],
         } },
         "Marbles": { "inference": {
             "Package": "inference",
@@ -379,20 +386,14 @@ fn policy(stage: &Stage, manifest: &str) -> anyhow::Result<Value> {
     }))
 }
 
-/// What the coordinator has to be: this program, on this (simulated) hardware.
+/// What the coordinator has to be: this program, on this hardware.
 fn reference_values(stage: &Stage) -> anyhow::Result<Value> {
     Ok(json!({
-        "platform": "software",
-        "roots": [hardware_root(stage)?],
+        "platform": stage.tee.platform(),
+        "roots": [hardware::root(stage)?],
         "measurements": [measure(stage, &stage.program("strongroom-coordinator"))?],
-        "protection": ["simulated"],
+        "protection": [stage.tee.protection()],
     }))
-}
-
-/// The certificate that a hardware vendor would publish.
-fn hardware_root(stage: &Stage) -> anyhow::Result<String> {
-    std::fs::read_to_string(stage.root().join("cloud/hardware/root.pem"))
-        .context("reading the hardware's root")
 }
 
 /// The measurement of a program, as its publisher would state it.
