@@ -1,45 +1,9 @@
 //! The built program: help of every verb, a model's round trip on local files, errors with codes and exit codes.
 #![expect(clippy::unwrap_used, reason = "a fixture that breaks fails its test")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
-struct Ran(Output);
-
-impl Ran {
-    fn code(&self) -> i32 {
-        self.0.status.code().expect("the program was not killed")
-    }
-
-    fn out(&self) -> String {
-        String::from_utf8(self.0.stdout.clone()).unwrap()
-    }
-
-    fn err(&self) -> String {
-        String::from_utf8(self.0.stderr.clone()).unwrap()
-    }
-
-    fn json(&self) -> serde_json::Value {
-        assert_eq!(self.code(), 0, "{}", self.err());
-        serde_json::from_slice(&self.0.stdout).unwrap()
-    }
-
-    /// The error of a `--json` run.
-    fn error(&self) -> serde_json::Value {
-        assert_ne!(self.code(), 0, "{}", self.out());
-        let mut printed: serde_json::Value = serde_json::from_slice(&self.0.stderr).unwrap();
-        printed["error"].take()
-    }
-}
-
-fn strongroom(folder: &Path, arguments: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
-    Ran(command.current_dir(folder).args(arguments).output().unwrap())
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
-}
+use common::{folder, strongroom};
 
 #[test]
 fn every_verb_has_help() {
