@@ -98,12 +98,13 @@ pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
         return ExitCode::from(if help { 0 } else { USAGE });
     }
     let text = error.to_string();
-    let message = text
+    // The sentence and what it lists; usage and tips stand behind an empty line.
+    let sentence: Vec<_> = text
         .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ")
-        .to_owned();
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let message = sentence.join(" ").trim_start_matches("error: ").to_owned();
     Failure {
         code: "input.invalid".to_owned(),
         message,
