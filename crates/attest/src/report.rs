@@ -10,6 +10,7 @@ use crate::claims::Protection;
 use crate::code::Code;
 use crate::evidence::ParseError;
 use crate::platform::Platform;
+use crate::report_text::on_one_line;
 use crate::rules::Rules;
 pub use crate::step;
 use crate::step::Step;
@@ -232,7 +233,7 @@ impl Report {
         };
         Some((
             check.code,
-            format!("{} (expected {expected}; found {found})", check.refusal),
+            on_one_line(&format!("{} (expected {expected}; found {found})", check.refusal)),
         ))
     }
 

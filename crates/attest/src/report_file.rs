@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_one_line() {
+        let mut report = Report::new(Subject::File, Platform::Snp, Protection::Confidential);
+        report.fail(step::DEBUG, "no debug mode", "a\nb\u{1b}[2J");
+        let (_, sentence) = report.refusal().expect("refused");
+        assert!(!sentence.contains(char::is_control), "{sentence:?}");
+    }
+
+    #[test]
     fn what_a_report_says_cannot_draw_on_a_terminal() {
         let mut written = WrittenReport::from(&report());
         written.subject = "\u{1b}[2J".to_owned();

@@ -150,7 +150,7 @@ pub(crate) fn write(view: &View<'_>, f: &mut fmt::Formatter<'_>, signs: &Signs) 
 }
 
 /// Names in certificates and events are their authors' own words: none of them draws on a terminal or adds a line.
-fn on_one_line(text: &str) -> String {
+pub(crate) fn on_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() {
