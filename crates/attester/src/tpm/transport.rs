@@ -219,6 +219,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_tcp_socket_speaks_the_same() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let address = listener.local_addr().expect("an address").to_string();
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut command = [0; 12];
+            stream.read_exact(&mut command).expect("a command");
+            stream
+                .write_all(&[0x80, 1, 0, 0, 0, 10, 0, 0, 1, 1])
+                .expect("heard");
+        });
+        let answer = open(&TpmAddress::Tcp(address))
+            .expect("a socket")
+            .transmit(&[0; 12]);
+        assert_eq!(answer.expect("whole"), [0x80, 1, 0, 0, 0, 10, 0, 0, 1, 1]);
+        serving.join().expect("the double ends well");
+    }
+
+    #[test]
     fn a_path_without_a_tpm_is_an_error() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let address = TpmAddress::Path(folder.path().join("nothing"));
