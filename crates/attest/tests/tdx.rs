@@ -234,7 +234,11 @@ fn our_own_events_name_program_and_workload() {
     check(&expecting(logged(launched()), b"launcher", &this), &[]);
     check(&expecting(logged(launched()), b"other", &this), &["program"]);
     check(&expecting(logged(launched()), b"launcher", &other), &["workload"]);
-    check(&expecting(logged(launched()), b"launcher", &[]), &["workload"]);
+    // Whoever names a program and no workload expects none; whoever names neither only looks.
+    let named =
+        expecting(logged(launched()), b"launcher", &[]).with(|it| it.policy.measurements = vec![MRTD.into()]);
+    check(&named, &["workload"]);
+    check(&expecting(logged(launched()), b"launcher", &[]), &[]);
     // Without the log nothing is known of either.
     let hidden = logged(launched()).with(|it| {
         it.event_log = None;
