@@ -9,7 +9,7 @@
 //!
 //! ```compile_fail,E0451
 //! fn forge(public: Vec<u8>) -> strongroom_ratls::enrolment::Enrolled {
-//!     strongroom_ratls::enrolment::Enrolled { public, endorsement_key: todo!(), attestation_key: todo!() }
+//!     strongroom_ratls::enrolment::Enrolled { public, endorsement_key: panic!(), attestation_key: panic!() }
 //! }
 //! ```
 
