@@ -26,7 +26,7 @@ use crate::error::VerifyError;
 use crate::evidence::Evidence;
 pub use crate::fields::{Fields, PolicyError};
 use crate::fields::{check_policies, check_program, knows_attestation_keys};
-use crate::platform::{Facts, Platform};
+use crate::platform::{Facts, Platform, tpm};
 pub use crate::policy::{ClientPolicy, CoordinatorExpectation, POLICY_FORMAT, Roles};
 use crate::report::Report;
 use crate::rules::Rules;
@@ -134,7 +134,9 @@ impl ReferenceValues {
             report.fail(step::PLATFORM, expected.platform.name(), claims.platform().name());
             return;
         }
-        if !names_root_of(roots, claims) && !report.has_failed(step::ROOT) {
+        // What nobody vouched for under any root is told already.
+        let told = report.has_failed(step::ROOT) || report.has_failed(tpm::step::BOUND);
+        if !names_root_of(roots, claims) && !told {
             report.fail(
                 step::ROOT,
                 "a root that these reference values name",

@@ -12,7 +12,7 @@ pub(super) const ATTRIBUTES: Step = Step::new(
     "Only a restricted key that cannot leave its TPM refuses to sign a quote that somebody else put together.",
 );
 /// The attestation key lives in a genuine TPM.
-pub(super) const BOUND: Step = Step::new(
+pub(crate) const BOUND: Step = Step::new(
     "3",
     "ak.bound_to_ek",
     code::ROOT,
