@@ -2,6 +2,7 @@
 
 mod intel;
 
+use intel::certificates::{PCE_SVN, SVNS};
 use intel::quote::{MRENCLAVE, MRSIGNER};
 use intel::{Machine, check};
 use serde_json::json;
@@ -104,6 +105,24 @@ fn what_is_fixed_when_the_enclave_starts() {
     };
     check(&svn(4), &[]);
     check(&svn(3), &["config_svn"]);
+}
+
+#[test]
+fn floors_of_the_platform() {
+    let asked = |policy: serde_json::Value| Machine::sgx().asked(&policy);
+    let cpu = |at: usize, more: u8| {
+        let mut least = SVNS;
+        least[at] += more;
+        asked(json!({ "cpu_svn_min": hex::encode(least) }))
+    };
+    check(&cpu(0, 0), &[]);
+    check(&cpu(0, 1), &["hardware.cpu_svn"]);
+    check(&cpu(15, 1), &["hardware.cpu_svn"]);
+    check(&asked(json!({ "pce_svn_min": PCE_SVN })), &[]);
+    check(
+        &asked(json!({ "pce_svn_min": PCE_SVN + 1 })),
+        &["hardware.pce_svn"],
+    );
 }
 
 #[test]

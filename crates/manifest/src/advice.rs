@@ -14,6 +14,7 @@ use crate::package::Package;
 use crate::problem::Path;
 
 mod package;
+mod platform;
 use package::package_exceptions;
 
 /// Something that is allowed but unwise.

@@ -40,7 +40,7 @@ pub use manifest::Manifest;
 pub use marble::{Content, Marble, Parameters};
 pub use model::{Clients, CoordinatorSection, Model};
 pub use names::{MarbleType, ModelName, PackageName, RoleName, SecretName, TlsTag, UserName};
-pub use package::{Package, TcbStatus};
+pub use package::Package;
 pub use problem::{ManifestErrors, Problem, Stage};
 pub use secret::{CertificateKey, Secret, SecretKind};
 pub use template::{Identity, RenderError, TemplateData};

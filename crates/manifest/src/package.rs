@@ -13,8 +13,6 @@ use crate::problem::{Problems, did_you_mean};
 mod policy;
 mod sgx;
 
-pub use sgx::TcbStatus;
-
 /// Programs that may run as a marble, or as a coordinator.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -26,10 +24,6 @@ pub struct Package {
     pub platform: Platform,
     /// MarbleRun's `Debug`: the enclave may be one that the host can look into.
     pub debug: bool,
-    /// TCB statuses accepted beside `UpToDate`; empty: MarbleRun's default, `SWHardeningNeeded`.
-    pub accepted_tcb_statuses: Vec<TcbStatus>,
-    /// Advisories accepted with `SWHardeningNeeded`; empty: all of them.
-    pub accepted_advisories: Vec<String>,
 }
 
 impl Package {
@@ -62,7 +56,7 @@ impl Package {
         self.written().is_some_and(|fields| !fields.workloads.is_empty())
     }
 
-    fn written(&self) -> Option<&ReferenceFields> {
+    pub(crate) fn written(&self) -> Option<&ReferenceFields> {
         self.reference.first().map(ReferenceValues::fields)
     }
 }
@@ -74,8 +68,6 @@ impl PartialEq for Package {
             values.map(|values| values.fields().clone()).collect()
         };
         (fields(self), self.platform, self.debug) == (fields(other), other.platform, other.debug)
-            && self.accepted_tcb_statuses == other.accepted_tcb_statuses
-            && self.accepted_advisories == other.accepted_advisories
     }
 }
 
@@ -146,9 +138,9 @@ fn read_one(
     let debug = reference.debug;
     if understood.is_some() {
         policy::read(&fields, &mut reference);
+        sgx::read_tcb(&fields, &mut reference);
         check_platform(&fields, platform, &reference);
     }
-    let accepted_tcb_statuses = sgx::read_statuses(&fields);
     // What could not be read in full has been said; the rules would only say it again in other words.
     let reference = if problems.count() == before {
         lower(&fields, reference, infrastructures)
@@ -159,12 +151,6 @@ fn read_one(
         reference,
         platform,
         debug,
-        accepted_tcb_statuses,
-        accepted_advisories: fields
-            .texts("AcceptedAdvisories")
-            .into_iter()
-            .map(|(_, id)| id.to_owned())
-            .collect(),
     }
 }
 

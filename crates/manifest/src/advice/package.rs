@@ -3,9 +3,9 @@
 use strongroom_attest::{Platform, Protection};
 use strongroom_crypto::time::UnixTime;
 
-use super::{Warnings, at};
+use super::{Warnings, at, platform};
 use crate::manifest::Manifest;
-use crate::package::{Package, TcbStatus};
+use crate::package::Package;
 use crate::problem::Path;
 
 impl Manifest {
@@ -14,6 +14,9 @@ impl Manifest {
             let path = at("Packages", name.as_str());
             for (code, message) in package_exceptions(package) {
                 warnings.push(code, &path, message);
+            }
+            for (code, message) in package.written().map(platform::warnings).unwrap_or_default() {
+                warnings.push(code, &path.key("Policy"), message);
             }
             for (index, exception) in package.exceptions().iter().enumerate() {
                 let path = path.key("Exceptions").index(index);
@@ -55,23 +58,7 @@ pub(super) fn package_exceptions(package: &Package) -> Vec<(&'static str, String
     if package.protection().contains(&Protection::IntegrityOnly) {
         list.push(("integrity_only", "the host can read its memory".to_owned()));
     }
-    let weak = package
-        .accepted_tcb_statuses
-        .iter()
-        .filter(|status| **status != TcbStatus::UpToDate);
-    let weak: Vec<String> = weak.map(|status| format!("{status:?}")).collect();
-    if !weak.is_empty() {
-        list.push((
-            "tcb_status",
-            format!("accepts platforms that are {}", weak.join(", ")),
-        ));
-    }
-    if !package.accepted_advisories.is_empty() {
-        list.push((
-            "advisories",
-            format!("accepts advisories {}", package.accepted_advisories.join(", ")),
-        ));
-    }
+    list.extend(package.written().map(platform::exceptions).unwrap_or_default());
     list.extend(package.exceptions().iter().map(|exception| {
         let found = exception.found.as_ref();
         let found = found

@@ -1,46 +1,15 @@
 //! What only packages of Intel platforms have: MarbleRun's names of a program, and Intel's verdicts on a platform.
 
-use strongroom_attest::Measurement;
+use std::collections::BTreeSet;
+
+use strongroom_attest::platform::dcap::TcbStatus;
 use strongroom_attest::reference::Fields as ReferenceFields;
+use strongroom_attest::{Measurement, Platform};
 use strongroom_crypto::digest::Digest32;
 
 use crate::fields::Fields;
+use crate::json::Value;
 use crate::problem::did_you_mean;
-
-/// Intel's verdict on how well a platform is patched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[non_exhaustive]
-pub enum TcbStatus {
-    /// Fully patched.
-    UpToDate,
-    /// Patched, and software has to do its part.
-    SWHardeningNeeded,
-    /// Settings need a change.
-    ConfigurationNeeded,
-    /// Settings need a change, and software has to do its part.
-    ConfigurationAndSWHardeningNeeded,
-    /// Patches are missing.
-    OutOfDate,
-    /// Patches are missing and settings need a change.
-    OutOfDateConfigurationNeeded,
-    /// The platform's keys are no longer trusted.
-    Revoked,
-}
-
-impl TcbStatus {
-    const ALL: [(&'static str, Self); 7] = [
-        ("UpToDate", Self::UpToDate),
-        ("SWHardeningNeeded", Self::SWHardeningNeeded),
-        ("ConfigurationNeeded", Self::ConfigurationNeeded),
-        (
-            "ConfigurationAndSWHardeningNeeded",
-            Self::ConfigurationAndSWHardeningNeeded,
-        ),
-        ("OutOfDate", Self::OutOfDate),
-        ("OutOfDateConfigurationNeeded", Self::OutOfDateConfigurationNeeded),
-        ("Revoked", Self::Revoked),
-    ];
-}
 
 pub(super) fn read(fields: &Fields<'_>, reference: &mut ReferenceFields) {
     let problems = fields.problems();
@@ -105,15 +74,82 @@ fn read_digest(fields: &Fields<'_>, name: &str) -> Option<Digest32> {
     digest
 }
 
-pub(super) fn read_statuses(fields: &Fields<'_>) -> Vec<TcbStatus> {
-    let mut statuses = Vec::new();
+/// `AcceptedTCBStatuses` and `AcceptedAdvisories`, lowered into the policy of an Intel platform.
+pub(super) fn read_tcb(fields: &Fields<'_>, reference: &mut ReferenceFields) {
+    let problems = fields.problems();
+    let statuses = read_statuses(fields);
+    let advisories: BTreeSet<String> = fields
+        .texts("AcceptedAdvisories")
+        .into_iter()
+        .map(|(_, id)| id.to_owned())
+        .collect();
+    if statuses.is_empty() && advisories.is_empty() {
+        return;
+    }
+    let in_policy = |name: &str| {
+        fields
+            .value("Policy")
+            .is_some_and(|policy| names_in_tcb(policy, name))
+    };
+    for (name, member) in [
+        ("AcceptedTCBStatuses", "accepted_statuses"),
+        ("AcceptedAdvisories", "accepted_advisories"),
+    ] {
+        if fields.value(name).is_some_and(|value| !value.is_zero()) && in_policy(member) {
+            let message = format!("`Policy` says `tcb.{member}` as well: say it once");
+            problems.check(&fields.at(name), message);
+        }
+    }
+    let tcb = match reference.platform {
+        Platform::Sgx => &mut reference.sgx.get_or_insert_default().tcb,
+        Platform::Tdx => &mut reference.tdx.get_or_insert_default().tcb,
+        other => {
+            let message = format!("belongs to platforms sgx and tdx, not to {other}");
+            let name = if statuses.is_empty() {
+                "AcceptedAdvisories"
+            } else {
+                "AcceptedTCBStatuses"
+            };
+            problems.check(&fields.at(name), message);
+            return;
+        }
+    };
+    if !statuses.is_empty() {
+        tcb.accepted_statuses = statuses;
+        // As in MarbleRun: whatever else is accepted, a fully patched platform is.
+        tcb.accepted_statuses.insert(TcbStatus::UpToDate);
+    }
+    if !advisories.is_empty() {
+        tcb.accepted_advisories = advisories;
+    }
+}
+
+fn names_in_tcb(policy: &Value, member: &str) -> bool {
+    let inside = |value: &Value, name: &str| match value {
+        Value::Object(fields) => fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone()),
+        _ => None,
+    };
+    inside(policy, "tcb").is_some_and(|tcb| inside(&tcb, member).is_some())
+}
+
+fn read_statuses(fields: &Fields<'_>) -> BTreeSet<TcbStatus> {
+    let mut statuses = BTreeSet::new();
     for (path, word) in fields.texts("AcceptedTCBStatuses") {
-        match TcbStatus::ALL.iter().find(|(name, _)| *name == word) {
-            Some((_, status)) => statuses.push(*status),
+        match TcbStatus::ALL.iter().find(|status| status.name() == word) {
+            Some(TcbStatus::Revoked) => {
+                let message = "a revoked platform cannot be accepted: others have its keys";
+                fields.problems().check(&path, message);
+            }
+            Some(status) => {
+                statuses.insert(*status);
+            }
             None => {
-                let known = TcbStatus::ALL.map(|(name, _)| name);
-                let hint =
-                    did_you_mean(word, known).unwrap_or_else(|| format!("known are {}", known.join(", ")));
+                let known: Vec<&str> = TcbStatus::ALL.iter().map(|status| status.name()).collect();
+                let hint = did_you_mean(word, known.iter().copied())
+                    .unwrap_or_else(|| format!("known are {}", known.join(", ")));
                 fields
                     .problems()
                     .check_hint(&path, format!("unknown TCB status: {word}"), hint);

@@ -152,7 +152,8 @@ fn certificates_get_marblerun_s_defaults() {
 fn bytes_are_base64_or_numbers() {
     let der = CLIENT_CA.der();
     for written in [json!(STANDARD.encode(der)), json!(der)] {
-        let infrastructure = json!({ "azure": { "CPUSVN": null, "QESVN": null, "RootCA": written } });
+        let infrastructure =
+            json!({ "azure": { "CPUSVN": null, "QESVN": null, "PCESVN": null, "RootCA": written } });
         let manifest = accepted(&with("/Infrastructures", infrastructure));
         let root = manifest.infrastructures()["azure"].root.as_ref();
         assert_eq!(root.map(Certificate::der), Some(der));

@@ -28,7 +28,6 @@ fn adds(manifest: &Value, expected: &str) {
 fn the_good_manifest_is_warned_of_what_it_is() {
     let expected = [
         "simulated $.Packages.coordinator",
-        "platform_not_built_in $.Packages.enclave.Platform",
         "simulated $.Packages.launcher",
         "single_recovery_key $.RecoveryKeys",
         "single_updater $.Users",
@@ -60,7 +59,7 @@ fn each_unwise_thing_is_warned_of() {
         "debug $.Packages.enclave",
     );
     adds(
-        &with("/Packages/enclave/AcceptedTCBStatuses", json!(["Revoked"])),
+        &with("/Packages/enclave/AcceptedTCBStatuses", json!(["OutOfDate"])),
         "tcb_status $.Packages.enclave",
     );
     adds(

@@ -1,8 +1,11 @@
 //! What packages ask of their platforms: `Policy`, `RequiredChecks`, `Exceptions`, and `Infrastructures`.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use strongroom_attest::platform::dcap::TcbStatus;
 use strongroom_crypto::issue::Usage;
 use strongroom_manifest::Manifest;
 
@@ -111,6 +114,217 @@ fn an_exception_has_an_owner_a_reason_and_an_end() {
     let mut more = exception("");
     more["Until"] = json!("never");
     refused(more, &[("Until", "unknown field `Until`"), forged]);
+}
+
+#[test]
+fn an_exception_is_shown_to_everybody_and_ends() {
+    let of = |expires: &str| {
+        on(
+            "tdx",
+            json!({ "Exceptions": [{
+                "Check": "tcb.status", "Found": "OutOfDate", "Owner": "alice", "Reason": "the vendor is late",
+                "Expires": expires,
+            }] }),
+        )
+    };
+    let ends = |expires: &str| -> Vec<String> {
+        let warnings = accepted(&of(expires)).warnings(NOW);
+        let ends = warnings
+            .iter()
+            .filter(|warning| warning.path.ends_with("Exceptions[0].Expires"));
+        ends.map(|warning| warning.code.to_owned()).collect()
+    };
+    // NOW is 2027-01-15T08:00:00Z.
+    assert_eq!(ends("2027-01-15T08:00:00Z"), ["exception_ended"]);
+    assert_eq!(ends("2027-01-15T08:00:01Z"), ["exception_ends_soon"]);
+    assert_eq!(ends("2027-01-29T08:00:00Z"), ["exception_ends_soon"]);
+    assert_eq!(ends("2027-01-29T08:00:01Z"), [""; 0]);
+    assert_eq!(ends("2029-01-01T00:00:00Z"), ["exception_long"]);
+
+    let manifest = accepted(&of("2027-06-01T00:00:00Z"));
+    let lowered = &manifest.packages()["machine"].program().exceptions;
+    assert_eq!(
+        (lowered[0].check.as_str(), lowered[0].owner.as_str()),
+        ("tcb.status", "alice")
+    );
+    assert_eq!(lowered[0].found.as_deref(), Some("OutOfDate"));
+    assert_eq!(lowered[0].expires.0.to_string(), "2027-06-01T00:00:00Z");
+    let shown = manifest.exceptions();
+    let shown = shown
+        .iter()
+        .find(|exception| exception.code == "check_exception")
+        .expect("shown");
+    assert_eq!(shown.subject, "package machine");
+    for words in [
+        "tcb.status",
+        "OutOfDate",
+        "\"alice\"",
+        "the vendor is late",
+        "2027-06-01",
+    ] {
+        assert!(shown.message.contains(words), "{} lacks {words}", shown.message);
+    }
+}
+
+#[test]
+fn marblerun_s_statuses_and_advisories_become_the_policy_of_intel_platforms() {
+    let names = |statuses: &BTreeSet<TcbStatus>| -> Vec<&str> {
+        statuses.iter().map(|status| status.name()).collect()
+    };
+    let tcb = |manifest: &Manifest, package: &str| {
+        let fields = manifest.packages()[package].program().clone();
+        let sgx = fields.sgx.map(|policy| policy.tcb);
+        sgx.or(fields.tdx.map(|policy| policy.tcb)).unwrap_or_default()
+    };
+    let by_default = tcb(&accepted(&good()), "enclave");
+    assert_eq!(
+        names(&by_default.accepted_statuses),
+        ["UpToDate", "SWHardeningNeeded"]
+    );
+    let mut manifest = with("/Packages/enclave/AcceptedTCBStatuses", json!(["OutOfDate"]));
+    set(
+        &mut manifest,
+        "/Packages/enclave/AcceptedAdvisories",
+        json!(["INTEL-SA-00615"]),
+    );
+    let enclave = tcb(&accepted(&manifest), "enclave");
+    assert_eq!(names(&enclave.accepted_statuses), ["UpToDate", "OutOfDate"]);
+    assert_eq!(enclave.accepted_advisories, ["INTEL-SA-00615".to_owned()].into());
+    let tdx = on("tdx", json!({ "AcceptedTCBStatuses": ["TDRelaunchAdvised"] }));
+    assert_eq!(
+        names(&tcb(&accepted(&tdx), "machine").accepted_statuses),
+        ["UpToDate", "TDRelaunchAdvised"]
+    );
+
+    check(
+        &with("/Packages/enclave/AcceptedTCBStatuses", json!(["Revoked"])),
+        "$.Packages.enclave.AcceptedTCBStatuses[0]",
+        "a revoked platform cannot be accepted",
+    );
+    check(
+        &with("/Packages/enclave/AcceptedTCBStatuses", json!(["UptoDate"])),
+        "$.Packages.enclave.AcceptedTCBStatuses[0]",
+        "did you mean `UpToDate`?",
+    );
+    check(
+        &on("snp", json!({ "AcceptedTCBStatuses": ["UpToDate"] })),
+        "$.Packages.machine.AcceptedTCBStatuses",
+        "belongs to platforms sgx and tdx, not to snp",
+    );
+    check(
+        &on("tpm", json!({ "AcceptedAdvisories": ["INTEL-SA-00615"] })),
+        "$.Packages.machine.AcceptedAdvisories",
+        "belongs to platforms sgx and tdx, not to tpm",
+    );
+    let policy = json!({ "tcb": { "accepted_statuses": ["UpToDate"] } });
+    let mut twice = with("/Packages/enclave/Policy", policy);
+    set(
+        &mut twice,
+        "/Packages/enclave/AcceptedTCBStatuses",
+        json!(["OutOfDate"]),
+    );
+    check(
+        &twice,
+        "$.Packages.enclave.AcceptedTCBStatuses",
+        "`Policy` says `tcb.accepted_statuses` as well",
+    );
+}
+
+#[test]
+fn what_a_policy_leaves_open_is_told() {
+    let told = |platform: &str, policy: Value| -> Vec<String> {
+        let manifest = accepted(&on(platform, json!({ "Policy": policy })));
+        let of_machine = |path: &str| path.starts_with("$.Packages.machine");
+        let warnings = manifest.warnings(NOW);
+        let codes = warnings.iter().filter(|warning| of_machine(&warning.path));
+        let usual = ["package_unused", "integrity_only"];
+        let codes = codes
+            .map(|warning| warning.code)
+            .filter(|code| !usual.contains(code));
+        codes.map(str::to_owned).collect()
+    };
+    assert_eq!(told("snp", json!({})), [""; 0]);
+    assert_eq!(told("snp", json!({ "vmpl": [0, 1] })), ["vmpl"]);
+    assert_eq!(
+        told("snp", json!({ "signing_keys": ["vlek"], "csp_ids": ["here"] })),
+        [""; 0]
+    );
+    assert_eq!(told("snp", json!({ "signing_keys": ["vlek"] })), ["vlek_any_csp"]);
+
+    assert_eq!(told("tdx", json!({})), ["tdx_boot"]);
+    let rtmr1 = json!(["00".repeat(48)]);
+    assert_eq!(told("tdx", json!({ "rtmr1": rtmr1 })), [""; 0]);
+    assert_eq!(
+        told("tdx", json!({ "rtmr1": rtmr1, "service_tds": ["11".repeat(48)] })),
+        ["service_td"]
+    );
+    assert_eq!(
+        told("tdx", json!({ "rtmr1": rtmr1, "unlogged": [3] })),
+        ["unlogged"]
+    );
+    let tcb = json!({ "accepted_statuses": ["OutOfDate"], "grace_days": { "ConfigurationNeeded": 30 } });
+    assert_eq!(
+        told("tdx", json!({ "rtmr1": rtmr1, "tcb": tcb })),
+        ["tcb_status", "tcb_grace"]
+    );
+
+    assert_eq!(told("tpm", json!({})), ["tpm_boot"]);
+    assert_eq!(
+        told("tpm", json!({ "pcrs": { "13": "00".repeat(32) } })),
+        ["tpm_boot"]
+    );
+    assert_eq!(told("tpm", json!({ "pcrs": { "4": "00".repeat(32) } })), [""; 0]);
+    assert_eq!(
+        told(
+            "tpm",
+            json!({ "pcrs": { "4": "00".repeat(32) }, "unlogged": [11] })
+        ),
+        ["unlogged"]
+    );
+}
+
+#[test]
+fn infrastructures_set_floors_beside_those_of_the_package() {
+    let floors = |infrastructure: Value, policy: Value| {
+        let mut manifest = with("/Infrastructures", json!({ "a": infrastructure }));
+        set(&mut manifest, "/Packages/enclave/Policy", policy);
+        let manifest = accepted(&manifest);
+        let policy = manifest.packages()["enclave"].reference_values()[0]
+            .fields()
+            .sgx
+            .clone();
+        let policy = policy.expect("a policy");
+        (policy.cpu_svn_min.map(|svn| svn.0), policy.pce_svn_min)
+    };
+    let svn = |bytes: [u8; 16]| STANDARD.encode(bytes);
+    let (mut low, mut high) = ([1; 16], [1; 16]);
+    (low[0], high[1]) = (9, 9);
+    let infrastructure = json!({ "CPUSVN": svn(low), "PCESVN": 11 });
+    assert_eq!(floors(infrastructure.clone(), json!({})), (Some(low), Some(11)));
+    let own = json!({ "cpu_svn_min": hex::encode(high), "pce_svn_min": 13 });
+    let mut both = low;
+    both[1] = 9;
+    assert_eq!(
+        floors(infrastructure, own),
+        (Some(both), Some(13)),
+        "of two the higher one"
+    );
+    let one = |infrastructure: Value| with("/Infrastructures", json!({ "a": infrastructure }));
+    check(
+        &one(json!({ "CPUSVN": [1, 255] })),
+        "$.Infrastructures.a.CPUSVN",
+        "a CPUSVN has 16 bytes",
+    );
+    check(
+        &one(json!({ "QESVN": 2 })),
+        "$.Infrastructures.a.QESVN",
+        "this program cannot enforce it",
+    );
+    check(
+        &one(json!({ "PCESVN": 70000 })),
+        "$.Infrastructures.a.PCESVN",
+        "expected 0 to 65535",
+    );
 }
 
 #[test]

@@ -28,6 +28,19 @@ pub enum TcbStatus {
 }
 
 impl TcbStatus {
+    /// All of them, the best first.
+    pub const ALL: &'static [Self] = &[
+        Self::UpToDate,
+        Self::SWHardeningNeeded,
+        Self::ConfigurationNeeded,
+        Self::ConfigurationAndSWHardeningNeeded,
+        Self::OutOfDate,
+        Self::OutOfDateConfigurationNeeded,
+        Self::TDRelaunchAdvised,
+        Self::TDRelaunchAdvisedConfigurationNeeded,
+        Self::Revoked,
+    ];
+
     /// Intel's word.
     #[must_use]
     pub const fn name(self) -> &'static str {

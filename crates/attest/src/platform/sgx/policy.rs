@@ -13,6 +13,12 @@ pub struct Policy {
     pub tcb: TcbPolicy,
     /// Which machines are accepted.
     pub hardware: HardwarePolicy,
+    /// Least CPUSVN of the platform as its PCK certificate states it, component by component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_svn_min: Option<HexBytes<16>>,
+    /// Least PCESVN of the platform as its PCK certificate states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pce_svn_min: Option<u16>,
     /// What ATTRIBUTES and MISCSELECT have to be.
     pub attributes: Attributes,
     /// Accepted values of CONFIGID, with key separation and sharing. Empty: any.

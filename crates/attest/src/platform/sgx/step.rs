@@ -89,7 +89,28 @@ pub(super) const EXTENDED_PRODUCT_ID: Step = Step::new(
     "A signer may tell products apart by more than sixteen bits.",
 );
 
+/// CPUSVN is high enough.
+pub(super) const CPU_SVN: Step = Step::new(
+    "9",
+    "hardware.cpu_svn",
+    code::TCB,
+    "its processor has a lower CPUSVN than asked",
+    "CPUSVN tells how far microcode is patched, whatever Intel says of it today.",
+)
+.excusable();
+/// PCESVN is high enough.
+pub(super) const PCE_SVN: Step = Step::new(
+    "9",
+    "hardware.pce_svn",
+    code::TCB,
+    "its provisioning enclave is older than asked",
+    "The provisioning certification enclave answers for the key that signs quotes.",
+)
+.excusable();
+
 pub(crate) const STEPS: &[Step] = &[
+    CPU_SVN,
+    PCE_SVN,
     INIT,
     PROVISION_KEY,
     EINITTOKEN_KEY,
