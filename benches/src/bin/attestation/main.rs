@@ -5,6 +5,7 @@
 //!
 //! Each figure is the best of its rounds. Rounds of what is compared alternate, so that a busy machine slows both alike.
 
+mod dcap;
 mod snp;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let arguments = Arguments::read(&["rounds"])?;
     let rounds = arguments.bounds(1.0, 1)?.rounds.max(5);
+    dcap::run(rounds)?;
     snp::run(rounds)
 }
 

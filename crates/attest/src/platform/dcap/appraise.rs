@@ -7,13 +7,11 @@ use strongroom_crypto::time::UnixTime;
 use super::facts::{PlatformFacts, TcbFacts};
 use super::policy::{Demand, HardwarePolicy, TcbPolicy};
 use super::step;
+use crate::reference::any_of;
 use crate::report::Report;
 use crate::step::Step;
 
 const DAY_SECONDS: u64 = 24 * 3600;
-
-/// At most this many accepted values stand in one line of a report.
-const LISTED_MAX: usize = 4;
 
 pub(crate) fn appraise_tcb(
     platform: Option<&PlatformFacts>,
@@ -188,16 +186,4 @@ pub(crate) fn demanded(step: Step, demand: Option<Demand>, found: Option<bool>, 
             report.check(step, holds, demand.name(), shown);
         }
     }
-}
-
-pub(crate) fn any_of<T: std::fmt::Display>(accepted: &[T]) -> String {
-    let mut listed: Vec<_> = accepted
-        .iter()
-        .take(LISTED_MAX)
-        .map(ToString::to_string)
-        .collect();
-    if accepted.len() > LISTED_MAX {
-        listed.push(format!("{} more", accepted.len() - LISTED_MAX));
-    }
-    listed.join(" or ")
 }

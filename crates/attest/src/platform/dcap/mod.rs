@@ -25,7 +25,7 @@ mod tcb;
 mod times;
 mod verify;
 
-pub(crate) use appraise::{any_of, appraise_hardware, appraise_tcb, demanded, one_of};
+pub(crate) use appraise::{appraise_hardware, appraise_tcb, demanded, one_of};
 pub(crate) use collateral::CollateralText;
 pub use enclave::EnclaveReport;
 pub(crate) use evidence::{DcapEvidence, read_native};

@@ -10,7 +10,7 @@ use super::report::TdReport;
 use super::step;
 use crate::hex_bytes::HexBytes;
 use crate::platform::dcap;
-use crate::reference::Fields;
+use crate::reference::{Fields, any_of};
 use crate::report::Report;
 
 impl Facts {
@@ -74,7 +74,7 @@ fn check_service_tds(td: &TdReport, accepted: &[HexBytes<48>], report: &mut Repo
     let holds = bound.iter().all(|hash| accepted.contains(hash));
     let expected = match accepted {
         [] => "none".to_owned(),
-        accepted => format!("none or {}", dcap::any_of(accepted)),
+        accepted => format!("none or {}", any_of(accepted)),
     };
     let found: Vec<_> = bound.iter().map(ToString::to_string).collect();
     let found = if found.is_empty() {
