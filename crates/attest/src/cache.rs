@@ -51,6 +51,12 @@ impl SignatureCache {
         self.remember(entry, || key.verify_raw(bytes, r_s).is_ok())
     }
 
+    /// How many are remembered.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries(|entries| entries.known.len())
+    }
+
     fn remember(&self, entry: Digest32, verify: impl FnOnce() -> bool) -> bool {
         if self.entries(|entries| entries.known.contains(&entry)) {
             return true;

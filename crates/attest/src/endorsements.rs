@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use strongroom_crypto::digest::{Digest32, sha256};
-use strongroom_crypto::x509::Certificate;
 use strongroom_crypto::x509::crl::Crl;
+use strongroom_crypto::x509::{Certificate, X509Error};
 
 use crate::cache::SignatureCache;
 use crate::platform::Platform;
@@ -19,7 +19,7 @@ pub struct Endorsements {
     collateral: Vec<Arc<CollateralText>>,
     /// Shared by clones: each verification makes one.
     certificates: Arc<Vec<Certificate>>,
-    crls: Vec<Arc<[u8]>>,
+    crls: Vec<Arc<Crl>>,
     evaluation_floors: BTreeMap<String, u32>,
     signatures: SignatureCache,
 }
@@ -31,10 +31,27 @@ pub struct Endorsements {
 )]
 pub struct NotAnEndorsement;
 
+/// An endorsement cannot be taken in. Nothing of its file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EndorsementError {
+    /// It is none.
+    #[error(transparent)]
+    Other(#[from] NotAnEndorsement),
+    /// What says of itself that it is a certificate cannot be read as one.
+    #[error("no endorsement: a certificate in it cannot be read: {0}")]
+    Certificate(X509Error),
+    /// What says of itself that it is a revocation list cannot be read as one.
+    #[error("no endorsement: a revocation list in it cannot be read: {0}")]
+    RevocationList(X509Error),
+    /// There is no room for it.
+    #[error("one endorsement too many: {max} of a kind are used", max = Endorsements::COUNT_MAX)]
+    Full,
+}
+
 impl Endorsements {
     /// Most bytes of one endorsement.
     pub const BYTES_MAX: usize = 1024 * 1024;
-    /// Most endorsements of one kind; what comes after is left out.
+    /// Most endorsements of one kind.
     pub const COUNT_MAX: usize = 256;
 
     /// No collateral.
@@ -43,21 +60,31 @@ impl Endorsements {
         Self::default()
     }
 
-    /// Takes in one file: DCAP collateral as JSON, or certificates and revocation lists in PEM or DER.
+    /// Takes in one file: DCAP collateral as JSON, or certificates and revocation lists in PEM or DER. All of it, or
+    /// nothing: who thinks that a revocation list is used, and it is not, trusts what is revoked.
     ///
     /// # Errors
-    /// [`NotAnEndorsement`].
-    pub fn add(&mut self, bytes: &[u8]) -> Result<(), NotAnEndorsement> {
+    /// [`EndorsementError`].
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), EndorsementError> {
         if bytes.is_empty() || bytes.len() > Self::BYTES_MAX {
-            return Err(NotAnEndorsement);
+            return Err(NotAnEndorsement.into());
         }
+        let held = (self.collateral.len(), self.certificates.len(), self.crls.len());
+        let added = self.add_each(bytes);
+        if added.is_err() {
+            self.collateral.truncate(held.0);
+            Arc::make_mut(&mut self.certificates).truncate(held.1);
+            self.crls.truncate(held.2);
+        }
+        added
+    }
+
+    fn add_each(&mut self, bytes: &[u8]) -> Result<(), EndorsementError> {
         if let Ok(certificate) = Certificate::parse(bytes) {
-            self.add_certificate(certificate);
-            return Ok(());
+            return self.add_certificate(&certificate);
         }
-        if Crl::parse(bytes).is_ok() {
-            self.add_crl(bytes);
-            return Ok(());
+        if let Ok(crl) = Crl::parse(bytes) {
+            return self.add_crl(&Arc::new(crl));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| NotAnEndorsement)?;
         // Collateral has PEM inside, too.
@@ -67,21 +94,21 @@ impl Endorsements {
         let json: serde_json::Value = serde_json::from_str(text).map_err(|_| NotAnEndorsement)?;
         // The member that every version of the form has; the rest is for the check that uses it.
         json.get("tcb_info").ok_or(NotAnEndorsement)?;
-        self.add_collateral(CollateralText::new(text).into());
-        Ok(())
+        self.add_collateral(&Arc::new(CollateralText::new(text)))
     }
 
-    /// These endorsements and others.
+    /// These endorsements and others; of the others, those that there is room for.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
+        // Each that finds no room is left out: these stay, whoever brings the others.
         for collateral in &other.collateral {
-            self.add_collateral(collateral.clone());
+            let _ = self.add_collateral(collateral);
         }
         for certificate in other.certificates() {
-            self.add_certificate(certificate.clone());
+            let _ = self.add_certificate(certificate);
         }
         for crl in &other.crls {
-            self.add_crl(crl);
+            let _ = self.add_crl(crl);
         }
         for (fmspc, number) in &other.evaluation_floors {
             self.raise_evaluation_floor(fmspc, *number);
@@ -123,6 +150,11 @@ impl Endorsements {
 
     /// Revocation lists, DER.
     pub fn crls(&self) -> impl Iterator<Item = &[u8]> {
+        self.lists().map(Crl::der)
+    }
+
+    /// The same, read.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &Crl> {
         self.crls.iter().map(AsRef::as_ref)
     }
 
@@ -131,42 +163,62 @@ impl Endorsements {
         &self.signatures
     }
 
-    fn add_pem(&mut self, text: &str) -> Result<(), NotAnEndorsement> {
-        let certificates = Certificate::parse_pem_chain(text).map_err(|_| NotAnEndorsement)?;
-        let crl = Crl::parse_pem(text).ok();
-        if certificates.is_empty() && crl.is_none() {
-            return Err(NotAnEndorsement);
+    fn add_pem(&mut self, text: &str) -> Result<(), EndorsementError> {
+        let unreadable = |why, of: fn(X509Error) -> EndorsementError| match why {
+            X509Error::NoPem => NotAnEndorsement.into(),
+            why => of(why),
+        };
+        let certificates = Certificate::parse_pem_chain(text)
+            .map_err(|why| unreadable(why, EndorsementError::Certificate))?;
+        let crls =
+            Crl::parse_pem_all(text).map_err(|why| unreadable(why, EndorsementError::RevocationList))?;
+        if certificates.is_empty() && crls.is_empty() {
+            return Err(NotAnEndorsement.into());
         }
-        certificates
-            .into_iter()
-            .for_each(|certificate| self.add_certificate(certificate));
-        if let Some(crl) = crl {
-            self.add_crl(crl.der());
+        for certificate in &certificates {
+            self.add_certificate(certificate)?;
+        }
+        for crl in crls {
+            self.add_crl(&Arc::new(crl))?;
         }
         Ok(())
     }
 
-    fn add_collateral(&mut self, collateral: Arc<CollateralText>) {
-        if !self.collateral.contains(&collateral) && self.collateral.len() < Self::COUNT_MAX {
-            self.collateral.push(collateral);
+    fn add_collateral(&mut self, collateral: &Arc<CollateralText>) -> Result<(), EndorsementError> {
+        if self.collateral.contains(collateral) {
+            return Ok(());
         }
+        has_room(self.collateral.len())?;
+        self.collateral.push(Arc::clone(collateral));
+        Ok(())
     }
 
-    fn add_certificate(&mut self, certificate: Certificate) {
-        let known = self
-            .certificates
-            .iter()
-            .any(|known| known.der() == certificate.der());
-        if !known && self.certificates.len() < Self::COUNT_MAX {
-            Arc::make_mut(&mut self.certificates).push(certificate);
+    fn add_certificate(&mut self, certificate: &Certificate) -> Result<(), EndorsementError> {
+        let mut known = self.certificates.iter();
+        if known.any(|known| known.der() == certificate.der()) {
+            return Ok(());
         }
+        has_room(self.certificates.len())?;
+        Arc::make_mut(&mut self.certificates).push(certificate.clone());
+        Ok(())
     }
 
-    fn add_crl(&mut self, der: &[u8]) {
-        let known = self.crls.iter().any(|known| known.as_ref() == der);
-        if !known && self.crls.len() < Self::COUNT_MAX {
-            self.crls.push(der.into());
+    fn add_crl(&mut self, crl: &Arc<Crl>) -> Result<(), EndorsementError> {
+        let mut known = self.crls.iter();
+        if known.any(|known| known.der() == crl.der()) {
+            return Ok(());
         }
+        has_room(self.crls.len())?;
+        self.crls.push(Arc::clone(crl));
+        Ok(())
+    }
+}
+
+const fn has_room(held: usize) -> Result<(), EndorsementError> {
+    if held < Endorsements::COUNT_MAX {
+        Ok(())
+    } else {
+        Err(EndorsementError::Full)
     }
 }
 

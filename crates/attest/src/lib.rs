@@ -60,7 +60,7 @@ mod verify;
 pub use binding::{ActivateBinding, Binding, CoordinatorBinding, LogHead, PeerBinding, Subject};
 pub use claims::{Claims, Measurement, Protection};
 pub use code::Code;
-pub use endorsements::{Anchor, AttestationKey, Endorsements, NotAnEndorsement, Roots};
+pub use endorsements::{Anchor, AttestationKey, EndorsementError, Endorsements, NotAnEndorsement, Roots};
 pub use error::VerifyError;
 pub use evidence::{Evidence, Form, ParseError};
 pub use hex_bytes::HexBytes;

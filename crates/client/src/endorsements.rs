@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom_attest::{Endorsements, NotAnEndorsement};
+use strongroom_attest::{EndorsementError, Endorsements, NotAnEndorsement};
 
 use crate::error::Error;
 use crate::files;
@@ -47,18 +47,18 @@ pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Error> {
         if path.is_dir() {
             for file in files_in(path)? {
                 let bytes = read_bytes(&file)?;
-                if gathered.endorsements.add(&bytes).is_ok() {
-                    continue;
+                match gathered.endorsements.add(&bytes) {
+                    Ok(()) => {}
+                    Err(EndorsementError::Other(_)) if !promises_an_endorsement(&file, &bytes) => {
+                        gathered.passed_over.push(file);
+                    }
+                    Err(why) => return Err(refused(&file, &bytes, why)),
                 }
-                if promises_an_endorsement(&file, &bytes) {
-                    return Err(refused(&file, &bytes));
-                }
-                gathered.passed_over.push(file);
             }
         } else {
             let bytes = read_bytes(path)?;
             let added = gathered.endorsements.add(&bytes);
-            added.map_err(|_| refused(path, &bytes))?;
+            added.map_err(|why| refused(path, &bytes, why))?;
         }
     }
     Ok(gathered)
@@ -71,7 +71,7 @@ pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Error> {
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let bytes = read_bytes(path)?;
     let read = Endorsements::none().add(&bytes);
-    read.map_err(|_| refused(path, &bytes))?;
+    read.map_err(|why| refused(path, &bytes, why))?;
     Ok(bytes)
 }
 
@@ -79,8 +79,8 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     files::read_input(path, Endorsements::BYTES_MAX as u64)
 }
 
-fn refused(path: &Path, bytes: &[u8]) -> Error {
-    let why = files::as_text(bytes, NotAnEndorsement.to_string());
+fn refused(path: &Path, bytes: &[u8], why: EndorsementError) -> Error {
+    let why = files::as_text(bytes, why.to_string());
     Error::input(path.display().to_string(), why)
 }
 

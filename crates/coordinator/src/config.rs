@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use strongroom_attest::{Endorsements, NotAnEndorsement};
+use strongroom_attest::{EndorsementError, Endorsements};
 use strongroom_attester::tpm::TpmAddress;
 use strongroom_attester::{AttesterError, TeeChoice};
 use strongroom_crypto::x509::Names;
@@ -111,7 +111,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What would have been one.
-        source: NotAnEndorsement,
+        source: EndorsementError,
     },
 }
 

@@ -38,7 +38,7 @@ impl Endorsement {
     /// [`NotAnEndorsement`].
     pub fn read(bytes: Vec<u8>) -> Result<Self, NotAnEndorsement> {
         let mut read = Endorsements::none();
-        read.add(&bytes)?;
+        read.add(&bytes).map_err(|_| NotAnEndorsement)?;
         let digest = sha256(&bytes);
         let mut endorsement = Self {
             bytes,

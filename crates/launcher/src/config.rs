@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use strongroom_attest::{Endorsements, NotAnEndorsement};
+use strongroom_attest::{EndorsementError, Endorsements};
 use strongroom_attester::tpm::TpmAddress;
 use strongroom_attester::{AttesterError, TeeChoice};
 use strongroom_crypto::x509::Names;
@@ -126,7 +126,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What would have been one.
-        source: NotAnEndorsement,
+        source: EndorsementError,
     },
     /// The UUID file.
     #[error("the UUID file {path} cannot be used: {what}")]

@@ -164,13 +164,13 @@ impl Machine {
 
     pub(crate) fn endorsements(&self) -> Endorsements {
         let mut endorsements = Endorsements::none();
-        for text in &self.more_collateral {
-            endorsements.add(text.as_bytes()).expect("collateral");
-        }
         if self.has_collateral {
             endorsements
                 .add(self.collateral().as_bytes())
                 .expect("collateral");
+        }
+        for text in &self.more_collateral {
+            endorsements.add(text.as_bytes()).expect("collateral");
         }
         if let Some(floor) = self.floor {
             endorsements.raise_evaluation_floor(certificates::FMSPC, floor);

@@ -16,6 +16,8 @@ use crate::time::UnixTime;
 /// Largest list that is read, in bytes.
 pub const CRL_BYTES_MAX: usize = 1024 * 1024;
 
+const PEM_TAG: &str = "X509 CRL";
+
 /// One list: its DER bytes, and the fields read from them once. Nothing in it holds before its signature is checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Crl {
@@ -56,8 +58,18 @@ impl Crl {
     /// [`X509Error::NoPem`], and those of [`Self::parse`].
     pub fn parse_pem(text: &str) -> Result<Self, X509Error> {
         let blocks = pem::parse_many(text).map_err(|_| X509Error::NoPem)?;
-        let block = blocks.iter().find(|block| block.tag() == "X509 CRL");
+        let block = blocks.iter().find(|block| block.tag() == PEM_TAG);
         Self::parse(block.ok_or(X509Error::NoPem)?.contents())
+    }
+
+    /// Reads all PEM `X509 CRL` blocks, in order.
+    ///
+    /// # Errors
+    /// [`X509Error::NoPem`] for text that is no PEM, and those of [`Self::parse`] for the first block that cannot be read.
+    pub fn parse_pem_all(text: &str) -> Result<Vec<Self>, X509Error> {
+        let blocks = pem::parse_many(text).map_err(|_| X509Error::NoPem)?;
+        let blocks = blocks.iter().filter(|block| block.tag() == PEM_TAG);
+        blocks.map(|block| Self::parse(block.contents())).collect()
     }
 
     /// The list as it was read.

@@ -106,7 +106,7 @@ impl PckChain {
         })
     }
 
-    /// Checks names, usages and signatures from the leaf to the root.
+    /// Checks names, usages and signatures from the root to the leaf.
     pub(super) fn check(&self, signatures: Option<&SignatureCache>) -> Result<(), String> {
         if self.leaf.is_ca() {
             return Err("the PCK certificate is an authority's".to_owned());
@@ -121,9 +121,10 @@ impl PckChain {
         for (name, certificate) in self.certificates() {
             check_extensions(name, certificate)?;
         }
-        issued("the PCK certificate", &self.leaf, &self.ca, signatures)?;
+        // From the root down: what is remembered hangs on it, whatever comes after.
+        issued("the root", &self.root, &self.root, signatures)?;
         issued("the PCK CA", &self.ca, &self.root, signatures)?;
-        issued("the root", &self.root, &self.root, signatures)
+        issued("the PCK certificate", &self.leaf, &self.ca, signatures)
     }
 }
 
@@ -229,5 +230,75 @@ fn check_extensions(name: &str, certificate: &Certificate) -> Result<(), String>
         Some(oid) => Err(format!(
             "{name} has a critical extension {oid} that is not understood"
         )),
+    }
+}
+
+#[cfg(all(test, feature = "fast"))]
+mod tests {
+    use strongroom_crypto::issue::custom::SubjectPart;
+    use strongroom_crypto::issue::vendor::{Constraints, IssuerKey, Shape, Vendor};
+    use strongroom_crypto::sign::SigningKey;
+    use strongroom_crypto::time::UnixTime;
+
+    use super::*;
+    use crate::hex_bytes::HexBytes;
+    use crate::platform::dcap::SgxType;
+
+    fn certificate(issuer: (&str, &SigningKey), name: &str, key: &SigningKey, leaf: bool) -> Certificate {
+        let named = |name: &str| vec![(SubjectPart::CommonName, name.to_owned())];
+        let shape = Shape {
+            subject: named(name),
+            serial: vec![1],
+            not_before: UnixTime(1_790_000_000),
+            not_after: UnixTime(1_800_000_000),
+            constraints: if leaf {
+                Constraints::Leaf
+            } else {
+                Constraints::Authority(None)
+            },
+            key_usage: Some(KeyUsage::from_bits(if leaf { 1 } else { 32 | 64 })),
+            extended_key_usages: Vec::new(),
+            extensions: Vec::new(),
+        };
+        Vendor::new(&named(issuer.0), IssuerKey::Ecdsa(issuer.1))
+            .issue(&shape, key.spki_der())
+            .expect("a certificate")
+    }
+
+    fn chain(signs_ca: &SigningKey, root: &Certificate) -> PckChain {
+        let ca = SigningKey::generate_p256();
+        PckChain {
+            leaf: certificate(("CA", &ca), "PCK", &SigningKey::generate_p256(), true),
+            ca: certificate(("Root", signs_ca), "CA", &ca, false),
+            root: root.clone(),
+            identity: PckIdentity {
+                ppid: HexBytes([0; 16]),
+                sgx_tcb_svns: HexBytes([0; 16]),
+                pce_svn: 0,
+                cpu_svn: HexBytes([0; 16]),
+                pce_id: HexBytes([0; 2]),
+                fmspc: HexBytes([0; 6]),
+                sgx_type: SgxType::Standard,
+                platform_instance_id: None,
+                dynamic_platform: None,
+                cached_keys: None,
+                smt: None,
+            },
+        }
+    }
+
+    #[test]
+    fn nothing_is_remembered_that_does_not_hang_on_the_root() {
+        let (key, other) = (SigningKey::generate_p256(), SigningKey::generate_p256());
+        let root = certificate(("Root", &key), "Root", &key, false);
+        let signatures = SignatureCache::default();
+        for _ in 0..3 {
+            // An authority of the attester's own, below a root that did not certify it.
+            let refused = chain(&other, &root).check(Some(&signatures));
+            assert_eq!(refused, Err("the PCK CA is not signed by its issuer".to_owned()));
+        }
+        assert_eq!(signatures.len(), 1, "the root alone");
+        assert_eq!(chain(&key, &root).check(Some(&signatures)), Ok(()));
+        assert_eq!(signatures.len(), 3);
     }
 }

@@ -105,6 +105,19 @@ impl Collateral {
             pck_crl: crl("the PCK revocation list", &json.pck_crl)?,
         })
     }
+
+    /// Which round of Intel's evaluation it is of: the earlier, where its two texts are of two.
+    pub(crate) fn evaluation_number(&self) -> u32 {
+        let (info, identity) = (&self.tcb_info.says, &self.qe_identity.says);
+        info.tcb_evaluation_data_number
+            .min(identity.tcb_evaluation_data_number)
+    }
+
+    /// When the older of its two texts was issued.
+    pub(crate) fn issued_at(&self) -> UnixTime {
+        let (info, identity) = (&self.tcb_info.says, &self.qe_identity.says);
+        info.issue_date.0.min(identity.issue_date.0)
+    }
 }
 
 /// The first certificate of an issuer chain; the root behind it is found by its key, not here.

@@ -1,7 +1,11 @@
 //! Whether collateral counts: it hangs on the root of the PCK certificate, nothing in between is revoked, its texts are
 //! signed as they stand and speak of this platform, and no newer ones were seen.
 
+pub(super) mod lists;
+
+use self::lists::Lists;
 use super::chain::{self, PckChain};
+use super::choose::Given;
 use super::collateral::{Collateral, tcb_info_id};
 use super::{qe, step};
 use crate::cache::SignatureCache;
@@ -13,7 +17,7 @@ use crate::verify::Context;
 pub(super) fn check_revocation(
     chain: Option<&PckChain>,
     collateral: Option<&Collateral>,
-    signatures: Option<&SignatureCache>,
+    lists: &Lists<'_>,
     report: &mut Report,
 ) {
     let (Some(chain), Some(collateral)) = (chain, collateral) else {
@@ -23,9 +27,9 @@ pub(super) fn check_revocation(
         );
         return;
     };
-    let lists = [
-        (&collateral.pck_crl, &chain.ca, step::PCK_CRL, step::PCK_REVOKED),
-        (&collateral.root_crl, &chain.root, step::CA_CRL, step::CA_REVOKED),
+    let authorities = [
+        (&lists.ca, &chain.ca, step::PCK_CRL, step::PCK_REVOKED),
+        (&lists.root, &chain.root, step::CA_CRL, step::CA_REVOKED),
     ];
     let below_root = [
         ("the PCK CA", &chain.ca),
@@ -34,25 +38,52 @@ pub(super) fn check_revocation(
         ("the root", &chain.root),
     ];
     let below_ca = [("the PCK certificate", &chain.leaf)];
-    for ((list, issuer, present, revoked), below) in lists.into_iter().zip([&below_ca[..], &below_root[..]]) {
+    for ((lists, issuer, present, revoked), below) in
+        authorities.into_iter().zip([&below_ca[..], &below_root[..]])
+    {
         let name = issuer.subject_cn().unwrap_or_default();
-        let list = list.as_ref().ok_or("none");
-        let list = list.and_then(|list| chain::check_crl(list, issuer, signatures).map(|()| list));
-        match list {
-            Ok(list) => report.pass(present, format!("a list of {}", list.this_update())),
-            Err(why) => report.fail(present, format!("a list signed by {name:?}"), why),
-        }
-        match list {
-            Ok(list) => {
-                let found = below
-                    .iter()
-                    .find(|(_, certificate)| list.is_revoked(certificate.serial()));
+        match lists.newest() {
+            Ok(made) => {
+                report.pass(present, format!("a list of {made}"));
+                let found = below.iter().find(|(_, certificate)| lists.revoke(certificate));
                 let found = found.map_or("none", |(name, _)| name);
                 report.check(revoked, found == "none", "none revoked", found);
             }
-            Err(_) => report.skip(revoked, "there is no usable list"),
+            Err(why) => {
+                report.fail(present, format!("a list signed by {name:?}"), why);
+                report.skip(revoked, "there is no usable list");
+            }
         }
     }
+}
+
+/// Whether both texts are signed as they stand by whom the root of `chain` certified. Only what hangs on that root is
+/// remembered among the signatures.
+pub(super) fn is_signed(collateral: &Collateral, chain: &PckChain, signatures: &SignatureCache) -> bool {
+    let (info, identity) = (&collateral.tcb_info, &collateral.qe_identity);
+    certify(collateral, chain, Some(signatures)).is_ok()
+        && chain::check_raw(
+            &info.signer,
+            info.text.as_bytes(),
+            &info.signature,
+            Some(signatures),
+        )
+        && chain::check_raw(
+            &identity.signer,
+            identity.text.as_bytes(),
+            &identity.signature,
+            Some(signatures),
+        )
+}
+
+fn certify(
+    collateral: &Collateral,
+    chain: &PckChain,
+    signatures: Option<&SignatureCache>,
+) -> Result<(), String> {
+    let by_root = |name, signer| chain::check_signer(name, signer, &chain.root, signatures);
+    by_root("the signer of TCB information", &collateral.tcb_info.signer)?;
+    by_root("the signer of QE identity", &collateral.qe_identity.signer)
 }
 
 pub(super) fn check_signatures(
@@ -67,17 +98,13 @@ pub(super) fn check_signatures(
         return;
     };
     let (info, identity) = (&collateral.tcb_info, &collateral.qe_identity);
-    match chain {
-        None => report.skip(step::SIGNER, NO_CHAIN),
-        Some(chain) => {
-            let by_root = |name, signer| chain::check_signer(name, signer, &chain.root, signatures);
-            let certified = by_root("the signer of TCB information", &info.signer)
-                .and_then(|()| by_root("the signer of QE identity", &identity.signer));
-            match certified {
-                Ok(()) => report.pass(step::SIGNER, "certified by the root"),
-                Err(why) => report.fail(step::SIGNER, "certified by the root", why),
-            }
-        }
+    let certified = chain.map(|chain| certify(collateral, chain, signatures));
+    // Anybody can make any number of signers of his own, and right signatures by them.
+    let signatures = signatures.filter(|_| matches!(certified, Some(Ok(()))));
+    match certified {
+        None => report.skip(step::SIGNER, "there is no PCK certificate"),
+        Some(Ok(())) => report.pass(step::SIGNER, "certified by the root"),
+        Some(Err(why)) => report.fail(step::SIGNER, "certified by the root", why),
     }
     let good = [
         chain::check_raw(&info.signer, info.text.as_bytes(), &info.signature, signatures),
@@ -150,14 +177,22 @@ pub(super) fn check_subject(
     );
 }
 
-pub(super) fn check_rollback(context: &Context<'_>, collateral: Option<&Collateral>, report: &mut Report) {
+/// Holds evaluation numbers against the highest that was seen, before and among all collateral on hand: older collateral
+/// stays validly signed for weeks.
+pub(super) fn check_rollback(
+    context: &Context<'_>,
+    given: &Given<'_>,
+    collateral: Option<&Collateral>,
+    report: &mut Report,
+) {
     let Some(collateral) = collateral else {
         skip(report, &[step::ROLLBACK]);
         return;
     };
-    let info = &collateral.tcb_info.says;
-    let found = info.tcb_evaluation_data_number;
-    match context.endorsements.evaluation_floor(&info.fmspc.to_string()) {
+    let family = collateral.tcb_info.says.fmspc.to_string();
+    let before = context.endorsements.evaluation_floor(&family);
+    let found = collateral.evaluation_number();
+    match before.max(given.evaluation_floor(collateral)) {
         None => report.skip(step::ROLLBACK, "none was seen before"),
         Some(floor) => report.check(
             step::ROLLBACK,
@@ -173,5 +208,3 @@ fn skip(report: &mut Report, steps: &[Step]) {
         report.skip(*step, "there is no PCK certificate, or no readable collateral");
     }
 }
-
-const NO_CHAIN: &str = "there is no PCK certificate";

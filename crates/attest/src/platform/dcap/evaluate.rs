@@ -63,10 +63,8 @@ pub(super) fn evaluate(
         status,
         advisories: launch.advisories.into_iter().collect(),
         date: launch.date,
-        evaluation_number: info
-            .tcb_evaluation_data_number
-            .min(collateral.qe_identity.says.tcb_evaluation_data_number),
-        issued_at: info.issue_date.0.min(collateral.qe_identity.says.issue_date.0),
+        evaluation_number: collateral.evaluation_number(),
+        issued_at: collateral.issued_at(),
     })
 }
 

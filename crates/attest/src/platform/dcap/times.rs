@@ -5,6 +5,7 @@ use strongroom_crypto::x509::crl::Crl;
 
 use super::chain::PckChain;
 use super::collateral::Collateral;
+use super::endorsed::lists::Lists;
 use super::step;
 use crate::report::Report;
 
@@ -26,14 +27,20 @@ enum Until {
 }
 
 /// Checks that collateral, revocation lists and the certificates of those who signed them are of now.
-pub(super) fn check_collateral(collateral: Option<&Collateral>, now: UnixTime, report: &mut Report) {
+pub(super) fn check_collateral(
+    collateral: Option<&Collateral>,
+    lists: &Lists<'_>,
+    now: UnixTime,
+    report: &mut Report,
+) {
     let Some(collateral) = collateral else {
         for step in [step::NOT_YET_VALID, step::EXPIRED] {
             report.skip(step, "there is no readable collateral");
         }
         return;
     };
-    let windows = windows(collateral);
+    let mut windows = windows(collateral);
+    windows.extend(lists.timed(collateral).into_iter().filter_map(window_of_lists));
     let early: Vec<_> = windows.iter().filter(|window| now < window.from).collect();
     let newest = windows.iter().map(|window| window.from).max().unwrap_or_default();
     let found = early
@@ -87,7 +94,7 @@ pub(super) fn check_chain(chain: Option<&PckChain>, now: UnixTime, report: &mut 
     );
 }
 
-/// Whether everything about the collateral is of now: it is preferred where there is a choice.
+/// Whether the collateral is of now, but for its lists, which are not used alone: it is preferred where there is a choice.
 pub(super) fn is_valid(collateral: &Collateral, now: UnixTime) -> bool {
     let windows = windows(collateral);
     windows
@@ -96,13 +103,19 @@ pub(super) fn is_valid(collateral: &Collateral, now: UnixTime) -> bool {
 }
 
 /// The newest time that something here shows, and that has come.
-pub(super) fn newest(chain: Option<&PckChain>, collateral: Option<&Collateral>, now: UnixTime) -> UnixTime {
+pub(super) fn newest(
+    chain: Option<&PckChain>,
+    collateral: Option<&Collateral>,
+    lists: &Lists<'_>,
+    now: UnixTime,
+) -> UnixTime {
     let issued = collateral.map(windows).into_iter().flatten();
     let issued = issued.map(|window| window.from);
     let lists = collateral
         .into_iter()
-        .flat_map(|collateral| [&collateral.pck_crl, &collateral.root_crl]);
-    let lists = lists.flatten().map(Crl::this_update);
+        .flat_map(|collateral| lists.timed(collateral))
+        .flat_map(|(_, lists)| lists)
+        .map(Crl::this_update);
     let leaf = chain.map(|chain| chain.leaf.not_before());
     let shown = issued.chain(lists).chain(leaf);
     shown.filter(|time| *time <= now).max().unwrap_or_default()
@@ -132,19 +145,19 @@ fn windows(collateral: &Collateral) -> Vec<Window> {
             until: Until::Last(signer.not_after()),
         });
     }
-    for (name, list) in [
-        ("the PCK revocation list", &collateral.pck_crl),
-        ("the root's revocation list", &collateral.root_crl),
-    ] {
-        windows.extend(list.iter().map(|list| Window {
-            name,
-            // A list made later revokes no less than one made now, and lists are made more often than they are due
-            // (RFC 5280 §5.1.2.5): only the next one makes it useless.
-            from: UnixTime::default(),
-            until: list.next_update().map_or(Until::Unsaid, Until::Next),
-        }));
-    }
     windows
+}
+
+/// The time of an authority's lists: until all have ended, since an older one takes nothing from what the newest says.
+fn window_of_lists((name, lists): (&'static str, Vec<&Crl>)) -> Option<Window> {
+    let last = lists.into_iter().map(Crl::next_update).max()?;
+    Some(Window {
+        name,
+        // A list made later revokes no less than one made now, and lists are made more often than they are due
+        // (RFC 5280 §5.1.2.5): only the next one makes it useless.
+        from: UnixTime::default(),
+        until: last.map_or(Until::Unsaid, Until::Next),
+    })
 }
 
 impl Until {

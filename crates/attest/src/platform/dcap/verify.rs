@@ -15,11 +15,12 @@ use strongroom_crypto::sign::{Curve, VerifyingKey};
 use strongroom_crypto::time::UnixTime;
 
 use super::chain::{self, PckChain};
+use super::choose::Given;
 use super::enclave::EnclaveReport;
+use super::endorsed::lists::Lists;
 use super::facts::PlatformFacts;
 use super::quote::{INTEL_QE_VENDOR_ID, Quote};
-use super::{choose, endorsed, evaluate, qe, step, times};
-use crate::cache::SignatureCache;
+use super::{endorsed, evaluate, qe, step, times};
 use crate::endorsements::Anchor;
 use crate::platform::Platform;
 use crate::report::{Outcome, Report, TcbSummary};
@@ -43,22 +44,25 @@ pub(crate) fn verify(
     check_form(quote, report); // 1
     let chain = read_chain(quote, report); // 3
     let chain = chain.as_ref();
-    let given = context.endorsements.dcap();
-    let collateral = choose::choose(given, platform, chain, context.now, report); // 3
-    times::check_collateral(collateral, context.now, report); // 4
-    times::check_chain(chain, context.now, report); // 4
     let accepted = chain.and_then(|chain| chain.accepted_root(context.roots, platform));
-    // Right signatures below other roots are not remembered: anybody can make any number of them.
+    // Right signatures that hang on no accepted root are not remembered: anybody can make any number of them.
     let signatures = accepted.as_ref().map(|_| context.endorsements.signatures());
-    check_chain(chain, signatures, report); // 3
+    let holds = chain.map(|chain| chain.check(signatures));
+    let signatures = signatures.filter(|_| matches!(holds, Some(Ok(()))));
+    let given = Given::read(context.endorsements, platform, chain, signatures);
+    let lists = Lists::gather(chain, context.endorsements, signatures);
+    let collateral = given.choose(platform, chain, context.now, report); // 3
+    times::check_collateral(collateral, &lists, context.now, report); // 4
+    times::check_chain(chain, context.now, report); // 4
+    report_chain(holds, report); // 3
     match &accepted {
         Some(root) => report.pass(common::ROOT, format!("root {}", chain::named(root))),
         None => report.fail(common::ROOT, "a root that is accepted", describe_root(chain)),
     }
-    endorsed::check_revocation(chain, collateral, signatures, report); // 3
+    endorsed::check_revocation(chain, collateral, &lists, report); // 3
     endorsed::check_signatures(chain, collateral, signatures, report); // 3
     endorsed::check_subject(platform, chain, collateral, report); // 3
-    endorsed::check_rollback(context, collateral, report); // 4
+    endorsed::check_rollback(context, &given, collateral, report); // 4
     qe::check_signature(quote, chain, signatures, report); // 5
     let enclave = EnclaveReport::parse(&quote.qe_report);
     qe::check_report_data(quote, &enclave, report); // 5
@@ -80,7 +84,7 @@ pub(crate) fn verify(
     Provisioned {
         anchor: accepted.as_ref().map_or(Anchor::Vendor, |root| root.anchor),
         root: accepted.as_ref().map_or(Digest32([0; 32]), chain::named),
-        issued_at: times::newest(chain, collateral, context.now),
+        issued_at: times::newest(chain, collateral, &lists, context.now),
         platform: chain.map(|chain| PlatformFacts {
             pck: chain.identity.clone(),
             tcb,
@@ -125,8 +129,8 @@ fn read_chain(quote: &Quote, report: &mut Report) -> Option<PckChain> {
     }
 }
 
-fn check_chain(chain: Option<&PckChain>, signatures: Option<&SignatureCache>, report: &mut Report) {
-    match chain.map(|chain| chain.check(signatures)) {
+fn report_chain(holds: Option<Result<(), String>>, report: &mut Report) {
+    match holds {
         None => report.skip(step::PCK_CHAIN, "there is no PCK certificate"),
         Some(Ok(())) => report.pass(step::PCK_CHAIN, "each issued by the next"),
         Some(Err(why)) => report.fail(step::PCK_CHAIN, "each issued by the next", why),
