@@ -158,6 +158,11 @@ impl Endorsements {
         self.crls.iter().map(AsRef::as_ref)
     }
 
+    /// Whether this revocation list is among them.
+    pub(crate) fn has_crl(&self, der: &[u8]) -> bool {
+        self.crls().any(|known| known == der)
+    }
+
     /// Signatures over certificates and lists that were found right with these endorsements.
     pub(crate) const fn signatures(&self) -> &SignatureCache {
         &self.signatures

@@ -146,6 +146,14 @@ pub enum PolicyError {
     /// No check has this id.
     #[error("there is no check {0:?}; docs/attestation.md lists them")]
     UnknownCheck(String),
+    /// No evidence of the platform is ever given this check: to require it would refuse everything.
+    #[error("check {check:?} is not one of those made of evidence of platform {platform}")]
+    NotMade {
+        /// The platform.
+        platform: Platform,
+        /// The check.
+        check: String,
+    },
     /// What is forged or of another session cannot be answered for.
     #[error("nobody can make an exception from check {0:?}")]
     NoException(String),

@@ -62,7 +62,7 @@ impl ReferenceValues {
             return Err(PolicyError::NoProtection(platform));
         }
         check_policies(&fields)?;
-        Rules::validate(&fields.exceptions, &fields.required_checks)?;
+        Rules::validate(platform, &fields.exceptions, &fields.required_checks)?;
         let mut roots = Roots::none();
         if fields.roots.is_empty() {
             roots = roots.with_vendor(platform);
@@ -173,6 +173,7 @@ impl ReferenceValues {
         one_of(report, step::PRODUCT, &product, claims.product().as_ref()); // 12
         check_security_version(report, expected.security_version_min, claims.security_version()); // 13
         check_workload(report, expected, claims.workload()); // 14
+        report.conclude();
     }
 }
 

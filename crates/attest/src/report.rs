@@ -187,6 +187,16 @@ impl Report {
         self.rules = rules;
     }
 
+    /// All is checked: a check that the policy requires and that nothing made fails. Nobody answers for it.
+    pub(crate) fn conclude(&mut self) {
+        let required: Vec<_> = self.rules.required().collect();
+        for (step, outcome) in required {
+            if !self.checks.iter().any(|check| check.id == step.id) {
+                self.list(*step, outcome);
+            }
+        }
+    }
+
     pub(crate) fn set_tcb(&mut self, tcb: TcbSummary) {
         self.tcb = Some(tcb);
     }
@@ -239,6 +249,10 @@ impl Report {
 
     fn push(&mut self, step: Step, outcome: Outcome) {
         let outcome = self.rules.judge(&step, outcome);
+        self.list(step, outcome);
+    }
+
+    fn list(&mut self, step: Step, outcome: Outcome) {
         self.checks.push(Check {
             step: step.number,
             id: step.id,
@@ -263,5 +277,34 @@ impl Serialize for Report {
         json.serialize_field("advisories", &self.tcb.as_ref().map(|tcb| &tcb.advisories))?;
         json.serialize_field("checks", &self.checks)?;
         json.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step;
+    use strongroom_crypto::time::UnixTime;
+
+    #[test]
+    fn a_required_check_that_nothing_made_fails() {
+        let judged = |made: &[Step]| {
+            let mut report = Report::new(Subject::File, Platform::Snp, Protection::Confidential);
+            let required = ["signature", "freshness"].map(str::to_owned);
+            report.under(Rules::new(&[], &required, UnixTime(0)));
+            made.iter().for_each(|step| report.pass(*step, "it"));
+            report.conclude();
+            report.first_failure().map(|check| check.id)
+        };
+        assert_eq!(judged(&[step::SIGNATURE, step::FRESHNESS]), None);
+        assert_eq!(judged(&[step::SIGNATURE]), Some("freshness"));
+        assert_eq!(judged(&[]), Some("signature"));
+    }
+
+    #[test]
+    fn what_is_checked_before_there_is_a_policy_knows_no_exceptions() {
+        let early = step::all().filter(|step| step.number().parse::<u8>().is_ok_and(|number| number < 8));
+        let excusable: Vec<_> = early.filter(|step| step.is_excusable()).map(Step::id).collect();
+        assert!(excusable.is_empty(), "{excusable:?}");
     }
 }

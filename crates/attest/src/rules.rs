@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strongroom_crypto::time::UnixTime;
 
+use crate::platform::Platform;
 use crate::reference::PolicyError;
 use crate::report::Outcome;
 use crate::step::{self, Step};
@@ -50,7 +51,11 @@ impl Rules {
     }
 
     /// Refuses what names no check, or one that nobody can answer for.
-    pub(crate) fn validate(exceptions: &[Exception], required: &[String]) -> Result<(), PolicyError> {
+    pub(crate) fn validate(
+        platform: Platform,
+        exceptions: &[Exception],
+        required: &[String],
+    ) -> Result<(), PolicyError> {
         for exception in exceptions {
             let known = step::by_id(&exception.check);
             let step = known.ok_or_else(|| PolicyError::UnknownCheck(exception.check.clone()))?;
@@ -62,10 +67,16 @@ impl Rules {
                 return Err(PolicyError::ExceptionWithoutOwner(exception.check.clone()));
             }
         }
-        match required.iter().find(|id| step::by_id(id).is_none()) {
-            Some(id) => Err(PolicyError::UnknownCheck(id.clone())),
-            None => Ok(()),
+        for id in required {
+            let step = step::by_id(id).ok_or_else(|| PolicyError::UnknownCheck(id.clone()))?;
+            if !platform.makes(step) {
+                return Err(PolicyError::NotMade {
+                    platform,
+                    check: id.clone(),
+                });
+            }
         }
+        Ok(())
     }
 
     /// What the policy makes of an outcome.
@@ -90,13 +101,16 @@ impl Rules {
     pub(crate) fn demanded(&self, id: &str, outcome: &Outcome) -> Option<Outcome> {
         match outcome {
             Outcome::NotApplicable { why } if self.required.iter().any(|required| required == id) => {
-                Some(Outcome::Failed {
-                    expected: "an answer: the policy requires this check".to_owned(),
-                    found: format!("none: {why}"),
-                })
+                Some(unanswered(why))
             }
             _ => None,
         }
+    }
+
+    /// Required checks, and what becomes of one that is not in the report at all.
+    pub(crate) fn required(&self) -> impl Iterator<Item = (&'static Step, Outcome)> {
+        let steps = self.required.iter().filter_map(|id| step::by_id(id));
+        steps.map(|step| (step, unanswered("nothing made it")))
     }
 
     fn exception(&self, id: &str, found: &str) -> Option<&Exception> {
@@ -105,6 +119,13 @@ impl Rules {
                 && self.now < exception.expires.0
                 && exception.found.as_deref().is_none_or(|only| only == found)
         })
+    }
+}
+
+fn unanswered(why: &str) -> Outcome {
+    Outcome::Failed {
+        expected: "an answer: the policy requires this check".to_owned(),
+        found: format!("none: {why}"),
     }
 }
 

@@ -209,7 +209,8 @@ pub const MANIFEST: Step = Step::new(
     "The manifest decides who gets what.",
 );
 
-const COMMON: &[Step] = &[
+/// Those that are no platform's own.
+pub(crate) const COMMON: &[Step] = &[
     FORM,
     PLATFORM,
     ROOT,

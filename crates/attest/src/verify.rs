@@ -59,6 +59,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: UnixTime,
     /// The verifier's own endorsements, and those that came with the evidence.
     pub(crate) endorsements: &'a Endorsements,
+    /// The verifier's own alone: of what may be left out, whoever sends evidence chooses what suits them.
+    pub(crate) own: &'a Endorsements,
 }
 
 /// Verifies evidence against what this end knows of the session.
@@ -110,11 +112,12 @@ pub(crate) fn check_authenticity(
     now: UnixTime,
     report: &mut Report,
 ) -> Option<Claims> {
-    let endorsements = endorsements.clone().and(&evidence.inner().endorsements());
+    let all = endorsements.clone().and(&evidence.inner().endorsements());
     let context = Context {
         roots,
         now,
-        endorsements: &endorsements,
+        endorsements: &all,
+        own: endorsements,
     };
     evidence.inner().verify(&context, report) // 3–6
 }

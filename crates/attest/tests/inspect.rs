@@ -114,6 +114,17 @@ fn a_policy_that_expects_nothing_or_something_unknown_is_refused() {
     assert!(misspelt.contains("unknown field `measurement`"), "{misspelt}");
     let nobody = refused(json!({ "platform": "snp", "required_checks": ["tcb.statuses"] }));
     assert!(nobody.contains("there is no check \"tcb.statuses\""), "{nobody}");
+    // No evidence of the platform is given these checks: to require one would refuse everything, or nothing.
+    for (platform, check) in [
+        ("snp", "tcb.status"),
+        ("sgx", "td_attributes.migratable"),
+        ("tpm", "signature"),
+        ("tdx", "validity"),
+        ("snp", "manifest"),
+    ] {
+        let never = refused(json!({ "platform": platform, "required_checks": [check] }));
+        assert!(never.contains("not one of those made"), "{check}: {never}");
+    }
     let both = br#"{"format": "strongroom.policy.v1", "evidence": [{"platform": "snp"}], "coordinator": [{"platform": "snp"}]}"#;
     assert!(matches!(InspectionPolicy::parse(both), Err(PolicyError::Json(_))));
     let other = InspectionPolicy::parse(br#"{"format": "other", "evidence": [{"platform": "snp"}]}"#);

@@ -7,10 +7,12 @@ mod amd;
 use std::sync::Arc;
 
 use amd::{
-    Authority, CHIP, Given, MILAN_TCB, Machine, NOW, failing, ia5, integer, list, set_extension, subject,
+    Authority, CHIP, Given, MILAN_TCB, Machine, NOW, failing, ia5, inspect, integer, list, set_extension,
+    subject,
 };
 use strongroom_attest::platform::snp::{Generation, SigningKey as Kind};
-use strongroom_attest::{ParseError, Platform};
+use strongroom_attest::reference::{Exception, Expiry};
+use strongroom_attest::{ParseError, Platform, PolicyError, ReferenceValues};
 use strongroom_crypto::issue::vendor::{Constraints, RawExtension, Shape};
 use strongroom_crypto::sign::SigningKey;
 use strongroom_crypto::x509::KeyUsage;
@@ -337,6 +339,50 @@ fn revocation_lists() {
     let aged = |days: u32| listed(|_| {}).asked(&serde_json::json!({ "crl_age_days_max": days }));
     check(&aged(1), &[]);
     check(&aged(0), &["crl.age"]);
+    // No list is no recent list.
+    let unlisted = milan().asked(&serde_json::json!({ "crl_age_days_max": 1 }));
+    check(&unlisted, &["crl.age"]);
+}
+
+/// A list does not say for which kind of key it is: whoever sends evidence would send the other one.
+#[test]
+fn revocation_lists_that_came_with_evidence_only_revoke() {
+    let sent = |revoked: &[&[u8]], required: &str| {
+        let machine = milan().with(|it| {
+            it.lists = vec![list(revoked)];
+            it.policy.required_checks = vec![required.to_owned()];
+        });
+        let own = milan().endorsements();
+        let evidence = machine.enveloped_with_lists();
+        failing(&inspect(
+            &evidence,
+            &own,
+            &machine.policy,
+            machine.report_data.as_deref(),
+            machine.now,
+        ))
+    };
+    for id in ["crl.time", "crl.revoked", "crl.age"] {
+        assert_eq!(sent(&[&[7]], id), [id]);
+    }
+    assert_eq!(sent(&[&[1, 0, 1]], "signature"), ["crl.revoked"]);
+}
+
+#[test]
+fn no_exception_is_made_before_there_is_a_policy() {
+    let excused = milan().with(|it| {
+        it.policy.exceptions = vec![Exception {
+            check: "crl.time".to_owned(),
+            found: None,
+            owner: "Owner".to_owned(),
+            reason: "the list is late".to_owned(),
+            expires: Expiry(NOW.plus(60)),
+        }];
+    });
+    let mut fields = excused.policy;
+    fields.measurements = vec![strongroom_attest::Measurement::from([0; 48])];
+    let refused = ReferenceValues::new(fields).expect_err("none can be made");
+    assert!(matches!(refused, PolicyError::NoException(_)), "{refused}");
 }
 
 #[test]

@@ -60,12 +60,17 @@ fn the_strict_default_refuses_debug_paravisors_migration_and_masked_keys() {
             set(milan(), 64, 1 << 6),
             set(milan(), 11, 1 << 7),
             set(milan(), 71, 1 << 7),
+            set(milan(), 72, 1 << 5),
+            set(milan(), 75, 1 << 7),
         ]
     };
-    for (machine, id) in unnamed()
-        .into_iter()
-        .zip(["platform_info", "guest_policy", "platform_info"])
-    {
+    for (machine, id) in unnamed().into_iter().zip([
+        "platform_info",
+        "guest_policy",
+        "platform_info",
+        "key_flags",
+        "key_flags",
+    ]) {
         check(&machine, &[]);
         check(&machine.asked(&json!({ "refuse_unknown_bits": true })), &[id]);
     }

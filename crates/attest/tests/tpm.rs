@@ -255,6 +255,11 @@ fn holds_the_endorsement_keys_certificate_against_named_roots() {
     let of_cloud =
         |certificate: &Certificate| certified().with(|it| it.certificates.push(certificate.der().to_vec()));
     check(&of_cloud(&another), &[]);
+    // A genuine TPM's, but nothing says that it is this one's.
+    let required =
+        |fixture: Fixture| fixture.with(|it| it.expected.required_checks = vec!["ek.chain".to_owned()]);
+    check(&required(beside(endorsement_certificate())), &[]);
+    check(&required(of_cloud(&another)), &["ek.chain"]);
     let mut server = leaf("endorsement key", 1);
     server.extended_key_usages = vec![vec![1, 3, 6, 1, 5, 5, 7, 3, 1]];
     check(&of_cloud(&MAKER.issue(&server, key.spki_der())), &["ek.chain"]);
@@ -313,6 +318,21 @@ fn certificates_end_and_are_revoked() {
     holds(&with(listing(&[8], NOW.0 - 1)), &["ak.revocation"]);
     let asked = good().with(|it| it.expected.required_checks = vec!["ak.revocation".to_owned()]);
     check(&asked, &["ak.revocation"]);
+
+    // A list of one issuer answers nothing about another's certificates.
+    let both = asked.with(|it| it.certificates.push(endorsement_certificate().der().to_vec()));
+    let of_authority = listing(&[8], NOW.0 + 1);
+    holds(&both.run_on(&both.evidence(), &of_authority), &["ak.revocation"]);
+    let shape = ListShape {
+        number: 1,
+        this_update: NOW.minus(day),
+        next_update: NOW.plus(1),
+        revoked: Vec::new(),
+    };
+    let of_maker = MAKER.vendor().revoke(&shape).expect("a list");
+    let mut of_all = of_authority;
+    of_all.add(of_maker.der()).expect("a list");
+    holds(&both.run_on(&both.evidence(), &of_all), &[]);
 }
 
 #[test]

@@ -9,14 +9,14 @@ use strongroom_attest::platform::tpm::{
 };
 use strongroom_attest::{Endorsements, Platform, Roots};
 use strongroom_crypto::digest::sha256;
-use strongroom_crypto::issue::vendor::Shape;
+use strongroom_crypto::issue::vendor::{ListShape, Shape};
 use strongroom_crypto::issue::{Authority, Template, Usage};
 use strongroom_crypto::random::SystemRandom;
 use strongroom_crypto::sign::SigningKey;
 use strongroom_crypto::x509::{Certificate, Names};
 use tpm::{
-    Ca, MAKER, NOW, RESTRICTED_DECRYPTION, RESTRICTED_SIGNING, endorsement_certificate, endorsement_key,
-    endorsement_public, failed, good, leaf,
+    AUTHORITY, Ca, MAKER, NOW, RESTRICTED_DECRYPTION, RESTRICTED_SIGNING, endorsement_certificate,
+    endorsement_key, endorsement_public, failed, good, leaf,
 };
 
 fn roots() -> Roots {
@@ -28,7 +28,7 @@ fn public() -> Vec<u8> {
 }
 
 fn verify(public: &[u8], certificates: &[Certificate]) -> Result<EndorsementKey, EnrolmentError> {
-    EndorsementKey::verify(public, certificates, &roots(), NOW)
+    EndorsementKey::verify(public, certificates, &roots(), &Endorsements::none(), NOW)
 }
 
 #[test]
@@ -86,6 +86,30 @@ fn an_endorsement_key_is_one_that_an_accepted_root_certifies() {
         refused(&public(), &issued(&MAKER, &expired)),
         EnrolmentError::Expired { .. }
     ));
+}
+
+#[test]
+fn a_revoked_endorsement_key_enrols_nothing() {
+    let own = std::slice::from_ref(endorsement_certificate());
+    let by = |revoked: &[u8], next_update| {
+        let shape = ListShape {
+            number: 1,
+            this_update: NOW.minus(60),
+            next_update,
+            revoked: vec![revoked.to_vec()],
+        };
+        let list = MAKER.vendor().revoke(&shape).expect("a list");
+        let mut endorsements = Endorsements::none();
+        endorsements.add(list.der()).expect("a list");
+        EndorsementKey::verify(&public(), own, &roots(), &endorsements, NOW).map(drop)
+    };
+    let serial = own[0].serial();
+    assert_eq!(by(&[99], NOW.plus(60)), Ok(()));
+    assert!(matches!(
+        by(serial, NOW.plus(60)),
+        Err(EnrolmentError::Revoked(_))
+    ));
+    assert!(matches!(by(&[99], NOW.minus(1)), Err(EnrolmentError::Stale(_))));
 }
 
 #[test]
@@ -154,4 +178,38 @@ fn an_attestation_key_is_restricted_and_fixed_to_its_tpm() {
     let bare = AttestationKeyPublic::parse(&fixture.key.spki()).expect("a key");
     assert_eq!(bare.check_attributes(), Err(KeyError::Attributes));
     assert_eq!(bare.name(), None);
+}
+
+/// The lists of the verifier are looked at however many came with the evidence.
+#[test]
+fn a_revocation_list_is_not_put_out_of_sight_by_others() {
+    let list = |ca: &Ca, number: u8, revoked: u8| {
+        let shape = ListShape {
+            number: number.into(),
+            this_update: NOW.minus(3600).plus(number.into()),
+            next_update: NOW.plus(3600),
+            revoked: vec![vec![revoked]],
+        };
+        ca.vendor().revoke(&shape).expect("a list")
+    };
+    let namesake = Ca::root(AUTHORITY.certificate.subject_cn().expect("a name"));
+    let flooded = good().with(|it| {
+        for number in 1..=20 {
+            it.certificates.push(list(&namesake, number, 8).der().to_vec());
+        }
+    });
+    assert_eq!(failed(&flooded.run()), [""; 0]);
+    let mut own = Endorsements::none();
+    own.add(list(&AUTHORITY, 0, 7).der()).expect("a list");
+    let outcome = flooded.run_on(&flooded.evidence(), &own);
+    assert_eq!(failed(&outcome), ["ak.revocation"]);
+    // Of those that were sent, the newest are looked at.
+    let sent = good().with(|it| {
+        for number in 1..=20 {
+            let revoked = if number == 20 { 7 } else { 8 };
+            it.certificates
+                .push(list(&AUTHORITY, number, revoked).der().to_vec());
+        }
+    });
+    assert_eq!(failed(&sent.run()), ["ak.revocation"]);
 }

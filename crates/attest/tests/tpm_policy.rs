@@ -177,23 +177,31 @@ fn the_log_explains_what_registers_hold() {
 #[test]
 fn nothing_is_the_firmwares_behind_the_separator() {
     let after = good().with(|it| it.measure(0, EventType::POST_CODE, b"later"));
-    check(&after, &["event_log.separators"]);
+    check(&after, &["event_log.behind_separators"]);
     let failed_measuring = good().with(|it| {
         it.measure(2, EventType::SEPARATOR, &[1, 0, 0, 0]);
     });
-    check(&failed_measuring, &["event_log.separators"]);
+    check(&failed_measuring, &["event_log.behind_separators"]);
     let missing = good().with(|it| it.measure(2, EventType::POST_CODE, b"option"));
     check(&missing, &["event_log.separators"]);
-    let excused = missing.with(|it| {
-        it.expected.exceptions = vec![Exception {
-            check: "event_log.separators".to_owned(),
-            found: None,
-            owner: "Owner".to_owned(),
-            reason: "firmware without separators".to_owned(),
-            expires: Expiry(NOW.plus(60)),
-        }];
+    let excusing = |fixture: Fixture| {
+        fixture.with(|it| {
+            it.expected.exceptions = vec![Exception {
+                check: "event_log.separators".to_owned(),
+                found: None,
+                owner: "Owner".to_owned(),
+                reason: "firmware without separators".to_owned(),
+                expires: Expiry(NOW.plus(60)),
+            }];
+        })
+    };
+    check(&excusing(missing), &[]);
+    // Nobody answers for what was put behind the line, and a missing line elsewhere does not cover it.
+    let both = good().with(|it| {
+        it.measure(2, EventType::POST_CODE, b"option");
+        it.measure(7, EventType::POST_CODE, b"later");
     });
-    check(&excused, &[]);
+    check(&excusing(both), &["event_log.behind_separators"]);
 }
 
 #[test]
@@ -262,6 +270,16 @@ fn events_are_those_that_the_policy_allows() {
 
 /// Appends an entry to the kernel's list, template ima-ng, and extends its register.
 fn measure_file(fixture: &mut Fixture, path: &str, content: &[u8]) {
+    measure_hash(fixture, path, &sha256(content));
+}
+
+/// The entry with which the kernel's list begins.
+fn measure_boot(fixture: &mut Fixture) {
+    let registers: Vec<u8> = (0..10).flat_map(|pcr| fixture.pcrs[&pcr]).collect();
+    measure_hash(fixture, "boot_aggregate", &sha256(&registers));
+}
+
+fn measure_hash(fixture: &mut Fixture, path: &str, hash: &Digest32) {
     let field = |bytes: &[u8]| {
         [
             &u32::try_from(bytes.len()).expect("short").to_le_bytes()[..],
@@ -269,7 +287,7 @@ fn measure_file(fixture: &mut Fixture, path: &str, content: &[u8]) {
         ]
         .concat()
     };
-    let hash = [b"sha256:\0", &sha256(content).0[..]].concat();
+    let hash = [b"sha256:\0", &hash.0[..]].concat();
     let data = [field(&hash), field(format!("{path}\0").as_bytes())].concat();
     let entry = [
         &10_u32.to_le_bytes()[..],
@@ -286,7 +304,7 @@ fn measure_file(fixture: &mut Fixture, path: &str, content: &[u8]) {
 fn the_kernels_list_leads_to_its_register() {
     let measured = || {
         good().with(|it| {
-            measure_file(it, "boot_aggregate", b"registers");
+            measure_boot(it);
             measure_file(it, "/usr/bin/strongroom-launcher", b"launcher");
         })
     };
@@ -322,6 +340,18 @@ fn the_kernels_list_leads_to_its_register() {
         &["event_log.unexplained", "ima.policy"],
     );
     check(&asking(good()), &["ima.policy"]);
+    // An empty list leads to a register that nobody extended, and says nothing; nor does one of another boot.
+    let empty = good().with(|it| it.ima_log = Some(Vec::new()));
+    check(&asking(empty), &["ima.policy"]);
+    let other_boot = good().with(|it| {
+        measure_file(it, "boot_aggregate", b"another boot");
+        measure_file(it, "/usr/bin/strongroom-launcher", b"launcher");
+    });
+    check(&asking(other_boot), &["ima.policy"]);
+    let late = good().with(|it| measure_file(it, "/usr/bin/strongroom-launcher", b"launcher"));
+    check(&asking(late), &["ima.policy"]);
+    let few = asking(measured().with(|it| it.quote.banks[0].1.retain(|pcr| *pcr != 9)));
+    check(&few, &["quote.pcr_selection", "ima.policy"]);
 }
 
 #[test]

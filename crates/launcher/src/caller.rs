@@ -170,7 +170,9 @@ impl Caller {
             .into_inner();
         let (evidence, binding, root) = read_answer(answer, nonce, *connection.session().exporter())?;
         let enrolled = match evidence.platform() {
-            Platform::Tpm => enrol::coordinator(connection, expectation, (self.now)()).await?,
+            Platform::Tpm => {
+                enrol::coordinator(connection, expectation, &self.endorsements, (self.now)()).await?
+            }
             _ => None,
         };
         let expectation = match enrolled {

@@ -6,7 +6,7 @@ use strongroom_api::marble::{
     AttestationKeyClient, AttestationKeyRequest, BeginEnrolmentRequest, CredentialRequest, EnrolmentClient,
     FinishEnrolmentRequest,
 };
-use strongroom_attest::{AttestationKey, CoordinatorExpectation, Platform};
+use strongroom_attest::{AttestationKey, CoordinatorExpectation, Endorsements, Platform};
 use strongroom_attester::{AttesterError, Enrolment};
 use strongroom_crypto::random::SystemRandom;
 use strongroom_crypto::secret::SecretBytes;
@@ -29,6 +29,7 @@ const ANSWER_BYTES_MAX: usize = 128 << 10;
 pub(crate) async fn coordinator(
     connection: &HttpConnection,
     expectation: &CoordinatorExpectation,
+    endorsements: &Endorsements,
     now: UnixTime,
 ) -> Result<Option<AttestationKey>, Failure> {
     let roots = expectation.roots();
@@ -46,7 +47,7 @@ pub(crate) async fn coordinator(
         ek_certificates: keys.ek_certificates,
         ak_public: keys.ak_public,
     };
-    let challenged = match shown.challenge(&roots, now, &SystemRandom) {
+    let challenged = match shown.challenge(&roots, endorsements, now, &SystemRandom) {
         Ok(challenged) => challenged,
         Err(error) => {
             tracing::warn!(code = error.code(), %error, "the coordinator's attestation key is not enrolled");

@@ -2,7 +2,7 @@
 //! (credential activation, TPM 2.0 Library Part 1 §24). Each arrow is a type that only the step before can make:
 //!
 //! ```text
-//! Shown ─ challenge(roots, now) ─► Challenged ─ conclude(secret) ─► Enrolled
+//! Shown ─ challenge(roots, lists, now) ─► Challenged ─ conclude(secret) ─► Enrolled
 //! ```
 //!
 //! An [`Enrolled`] cannot be made otherwise:
@@ -16,7 +16,7 @@
 use strongroom_attest::platform::tpm::{
     AttestationKeyPublic, EndorsementKey, EnrolmentError, EnrolmentExtension, KeyError,
 };
-use strongroom_attest::{AttestationKey, Roots};
+use strongroom_attest::{AttestationKey, Endorsements, Roots};
 use strongroom_crypto::random::Random;
 use strongroom_crypto::secret::SecretBytes;
 use strongroom_crypto::time::UnixTime;
@@ -75,13 +75,14 @@ impl EnrolError {
 
 impl Shown {
     /// Makes a credential that only the TPM with both keys can open, if an accepted root for TPMs vouches for its
-    /// endorsement key.
+    /// endorsement key, and no revocation list among `endorsements` speaks against it.
     ///
     /// # Errors
     /// [`EnrolError`].
     pub fn challenge(
         &self,
         roots: &Roots,
+        endorsements: &Endorsements,
         now: UnixTime,
         random: &dyn Random,
     ) -> Result<Challenged, EnrolError> {
@@ -99,7 +100,8 @@ impl Shown {
             .enumerate()
             .map(|(index, der)| Certificate::parse(der).map_err(|_| EnrolError::Certificate(index)))
             .collect::<Result<_, _>>()?;
-        let endorsement_key = EndorsementKey::verify(&self.ek_public, &certificates, roots, now)?;
+        let endorsement_key =
+            EndorsementKey::verify(&self.ek_public, &certificates, roots, endorsements, now)?;
         let attestation_key = AttestationKeyPublic::parse(&self.ak_public)?;
         // A key that also signs what did not come out of its TPM proves nothing, wherever it lives.
         attestation_key.check_attributes()?;

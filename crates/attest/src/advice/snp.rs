@@ -171,6 +171,14 @@ pub(super) const ADVICE: Table = &[
         ),
     ),
     (
+        "key_flags",
+        Advice::new(
+            "bits of the report beside the kind of key are set that have no meaning yet",
+            "the bits in the report's line, and whether AMD's newest specification of the firmware names them",
+            "update this program where it does; without `refuse_unknown_bits` they are told and not refused",
+        ),
+    ),
+    (
         "guest_policy",
         Advice::new(
             "the guest was launched with a policy that lacks what is required or has what is forbidden",

@@ -46,8 +46,9 @@ pub(super) const ADVICE: Table = &[
     (
         "ak.revocation",
         Advice::new(
-            "a certificate of the TPM's keys is revoked, or the list that would say so is out of date",
-            "which of the two the report's line says; for a list, why the job that fetches it stopped",
+            "a certificate of the TPM's keys is revoked, or the list that would say so is out of date; where the check is \
+             required, an issuer's list is missing",
+            "which of these the report's line says; for a list, why the job that fetches it stopped",
             "fetch the list again; a machine whose certificate is revoked has to be replaced, or its TPM",
         )
         .never("do not remove the list to get past it"),
@@ -150,11 +151,20 @@ pub(super) const ADVICE: Table = &[
     (
         "event_log.separators",
         Advice::new(
-            "the line between the firmware and what it starts is missing, doubled, or something was measured as the \
-             firmware's behind it",
-            "the event in the report's line; an error separator means that the firmware itself could not measure",
+            "the line between the firmware and what it starts is missing in a register that the firmware used",
+            "the register in the report's line, and whether other machines with this firmware have the same",
             "update the firmware; for firmware known to leave it out, name an exception with an owner and an end",
         ),
+    ),
+    (
+        "event_log.behind_separators",
+        Advice::new(
+            "the line between the firmware and what it starts is doubled or disguised, something was measured as the \
+             firmware's behind it, or the firmware says that it could not measure",
+            "the event in the report's line: an error separator is the firmware's, everything else somebody else's",
+            "update the firmware and boot again; if it stays, look at what the boot loader or the system measures there",
+        )
+        .never("do not list the registers' values as they are: what is hidden behind the line would be accepted with them"),
     ),
     (
         "event_log.replay",

@@ -77,17 +77,21 @@ pub enum SeparatorError {
 /// checked there.
 ///
 /// # Errors
-/// [`SeparatorError`] at the first that is wrong.
+/// [`SeparatorError`] at the first that is wrong; [`SeparatorError::Missing`] only where nothing else is.
 pub fn check(log: &EventLog<'_>, bank: Bank) -> Result<(), SeparatorError> {
     if bank.layout != Layout::Tpm {
         return Ok(());
     }
+    let mut missing = None;
     for pcr in PCRS {
         let events = log.events().iter();
         let events = events.filter(|event| event.index() == pcr && event.is_measured());
-        check_pcr(pcr, events, bank.algorithm)?;
+        match check_pcr(pcr, events, bank.algorithm) {
+            Err(error @ SeparatorError::Missing { .. }) => missing = missing.or(Some(error)),
+            other => other?,
+        }
     }
-    Ok(())
+    missing.map_or(Ok(()), Err)
 }
 
 fn check_pcr<'e, 'a: 'e>(

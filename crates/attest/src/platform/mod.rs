@@ -22,7 +22,7 @@ use crate::evidence::{ParseError, PlatformEvidence};
 use crate::parts::Parts;
 use crate::reference::Fields;
 use crate::report::Report;
-use crate::step::Step;
+use crate::step::{self, Step};
 
 /// What makes the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,6 +87,28 @@ impl Platform {
             Self::Software | Self::Sgx | Self::Tpm => 32,
             Self::Tdx | Self::Snp => 48,
         }
+    }
+
+    /// Whether a report on the platform's evidence has this check. Step 15 is no platform's: it is a client's alone, which
+    /// makes it always.
+    pub(crate) fn makes(self, step: &Step) -> bool {
+        use step::{FRESHNESS, MANIFEST, ROOT, SIGNATURE, VALIDITY};
+        let ids = |steps: &[Step]| steps.iter().any(|other| other.id == step.id);
+        // What each makes under names of its own.
+        let (left_out, own): (&[Step], &[&[Step]]) = match self {
+            Self::Software => (&[MANIFEST], &[]),
+            Self::Sgx => (&[MANIFEST, VALIDITY], &[dcap::STEPS, sgx::STEPS]),
+            Self::Tdx => (
+                &[MANIFEST, VALIDITY],
+                &[dcap::STEPS, tdx::STEPS, tpm::step::OF_EVENT_LOGS],
+            ),
+            Self::Snp => (&[MANIFEST], &[snp::STEPS]),
+            Self::Tpm => (
+                &[MANIFEST, ROOT, VALIDITY, SIGNATURE, FRESHNESS],
+                &[tpm::step::STEPS],
+            ),
+        };
+        ids(step::COMMON) && !ids(left_out) || own.iter().any(|steps| ids(steps))
     }
 
     /// The platform's number in our envelope.

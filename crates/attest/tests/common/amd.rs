@@ -185,6 +185,15 @@ impl Machine {
         Evidence::from_parts(Platform::Snp, &parts).expect("evidence")
     }
 
+    /// The same, and the lists.
+    pub(crate) fn enveloped_with_lists(&self) -> Evidence {
+        let mut parts = Parts::new(self.signed_report().to_vec());
+        for list in self.endorsements().crls() {
+            parts = parts.with(Tag::Endorsement, list.to_vec());
+        }
+        Evidence::from_parts(Platform::Snp, &parts).expect("evidence")
+    }
+
     pub(crate) fn inspect(&self) -> Report {
         inspect(
             &self.native(),

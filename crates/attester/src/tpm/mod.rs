@@ -19,6 +19,9 @@ pub mod template;
 mod transport;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use transport::tests::Recorded;
+
 pub use address::TpmAddress;
 pub use command::Tpm;
 pub use error::{Code, TpmError};

@@ -94,7 +94,13 @@ impl Makers {
             .map(|der| Certificate::parse(der).expect("a certificate"))
             .collect();
         certificates.push(self.issuer.clone());
-        EndorsementKey::verify(&request.ek_public, &certificates, &self.roots(), now)
+        EndorsementKey::verify(
+            &request.ek_public,
+            &certificates,
+            &self.roots(),
+            &Endorsements::none(),
+            now,
+        )
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn key(
         peer: rest.peer().to_owned(),
         source,
     };
-    let challenged = match shown.challenge(&roots, caller.now, caller.random) {
+    let challenged = match shown.challenge(&roots, caller.endorsements, caller.now, caller.random) {
         Ok(challenged) => challenged,
         // Somebody may have pinned the key as well: verification decides.
         Err(_) if !roots.attestation_keys().is_empty() => return Ok(None),

@@ -60,12 +60,13 @@ impl Coordinator {
     ) -> Result<Begun, MarbleFailure> {
         let _turn = self.marble_slots.turn().await.map_err(MarbleFailure::busy)?;
         let view = self.view();
-        let (_, manifest) = view.running()?;
+        let (deployment, manifest) = view.running()?;
         view.check_time(self.now())?;
         let exporter = exporter(connection)?;
         let roots = tpm_roots(&manifest.manifest);
+        let endorsements = self.endorsements_of(deployment);
         let (now, random) = (self.now().unix(), self.random.clone());
-        let made = blocking(move || shown.challenge(&roots, now, &*random)).await;
+        let made = blocking(move || shown.challenge(&roots, &endorsements, now, &*random)).await;
         let challenged = made
             .map_err(|failure| MarbleFailure::internal(failure.message))?
             .map_err(|error| self.refuse_enrolment(connection, &error))?;

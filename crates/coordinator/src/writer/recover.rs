@@ -141,7 +141,7 @@ impl Core {
             endorsements = endorsements.and(deployment.endorsed.endorsements());
         }
         // On a TPM nobody vouches for the key that quotes until it is enrolled: here by ourselves, for this one look.
-        if let Some(key) = self.enrol_own_key(&entries, now).await {
+        if let Some(key) = self.enrol_own_key(&entries, &endorsements, now).await {
             let known = entries.into_iter().map(|values| values.with_enrolled(&key));
             entries = known.collect();
         }
@@ -154,7 +154,12 @@ impl Core {
 }
 
 impl Core {
-    async fn enrol_own_key(&self, entries: &[ReferenceValues], now: UnixTime) -> Option<AttestationKey> {
+    async fn enrol_own_key(
+        &self,
+        entries: &[ReferenceValues],
+        endorsements: &Endorsements,
+        now: UnixTime,
+    ) -> Option<AttestationKey> {
         let enrolment = self.tools.attester.enrolment()?;
         let roots = entries.iter();
         let roots = roots.fold(Roots::none(), |roots, values| roots.and(values.roots()));
@@ -165,7 +170,7 @@ impl Core {
                 ek_certificates: keys.ek_certificates,
                 ak_public: keys.ak_public,
             };
-            let challenged = shown.challenge(&roots, now, &*self.tools.random);
+            let challenged = shown.challenge(&roots, endorsements, now, &*self.tools.random);
             let challenged = challenged.map_err(|error| error.to_string())?;
             let secret = enrolment.activate(challenged.credential()).await;
             let secret = secret.map_err(|error| error.to_string())?;

@@ -45,6 +45,16 @@ impl Facts {
             "MASK_CHIP_KEY clear",
             if self.mask_chip_key { "set" } else { "clear" },
         );
+        let flags = self.unknown_key_flags;
+        report.check(
+            step::KEY_FLAGS,
+            flags == 0 || !policy.refuse_unknown_bits,
+            "bits 5 to 31 clear",
+            match flags {
+                0 => "no unknown bit".to_owned(),
+                flags => format!("unknown bits {flags:#x}"),
+            },
+        );
         let asked = policy.asked_of_guest_policy().of_guest_policy(self.guest_policy);
         check_bits(
             report,
@@ -225,7 +235,12 @@ impl Facts {
     fn check_list_age(&self, policy: &Policy, now: UnixTime, report: &mut Report) {
         match (policy.crl_age_days_max, self.crl_this_update) {
             (None, Some(made)) => report.skip(step::LIST_AGE, format!("no greatest age; it is of {made}")),
-            (_, None) => report.skip(step::LIST_AGE, "no revocation list is given"),
+            (None, None) => report.skip(step::LIST_AGE, "no revocation list is given"),
+            (Some(days), None) => report.fail(
+                step::LIST_AGE,
+                format!("a revocation list at most {days} days old"),
+                "the verifier has none of its own",
+            ),
             (Some(days), Some(made)) => report.check(
                 step::LIST_AGE,
                 now <= made.plus(u64::from(days) * DAY_SECONDS),

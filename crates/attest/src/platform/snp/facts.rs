@@ -33,6 +33,9 @@ pub struct Facts {
     pub platform_info: u64,
     /// Whether the firmware was told not to sign with the chip's key.
     pub mask_chip_key: bool,
+    /// Bits without a name beside it; reserved, and zero today.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown_key_flags: u32,
     /// The TCB version that the signing key is derived from.
     pub reported_tcb: Tcb,
     /// The TCB version in force, perhaps provisional.
@@ -91,6 +94,7 @@ impl Facts {
             guest_policy: report.guest_policy(),
             platform_info: report.platform_info(),
             mask_chip_key: report.masks_chip_key(),
+            unknown_key_flags: report.unknown_key_flags(),
             reported_tcb: tcb(report.reported_tcb()),
             current_tcb: tcb(report.current_tcb()),
             committed_tcb: tcb(report.committed_tcb()),
@@ -109,4 +113,8 @@ impl Facts {
             crl_this_update: listed_at,
         }
     }
+}
+
+fn is_zero(flags: &u32) -> bool {
+    *flags == 0
 }

@@ -1,5 +1,8 @@
 //! Revocation lists. AMD publishes one for each product and kind of key, signed by the root; verifying needs none, unless
 //! the policy requires the checks.
+//!
+//! Which list is for which kind of key, a list does not say. So those that came with the evidence can revoke, but answer
+//! nothing: the sender would send the one that says nothing of its key.
 
 use strongroom_crypto::time::UnixTime;
 use strongroom_crypto::x509::Certificate;
@@ -14,9 +17,11 @@ use crate::verify::{Context, TOLERANCE_SECONDS};
 struct Given<'a> {
     list: Crl,
     issuer: &'a Certificate,
+    /// Whether the verifier has it, and not only the sender.
+    own: bool,
 }
 
-/// Checks the lists that name an authority of the chain. Gives the time of the newest that is signed.
+/// Checks the lists that name an authority of the chain. Gives the time of the newest of our own that is signed.
 pub(super) fn check(chain: &Chain<'_>, context: &Context<'_>, report: &mut Report) -> Option<UnixTime> {
     let given = given(chain, context);
     let checks = [step::LIST_SIGNATURE, step::LIST_TIME, step::REVOKED];
@@ -42,20 +47,25 @@ pub(super) fn check(chain: &Chain<'_>, context: &Context<'_>, report: &mut Repor
         "every list signed by the authority that it names",
         format!("{} of {} signed", signed.len(), given.len()),
     );
-    let Some(newest) = signed.iter().max_by_key(|given| given.list.this_update()) else {
-        report.skip(step::LIST_TIME, "no list is signed");
-        report.skip(step::REVOKED, "no list is signed");
-        return None;
-    };
-    check_time(&newest.list, context.now, report);
+    let own = signed.iter().filter(|given| given.own);
+    let newest = own.max_by_key(|given| given.list.this_update());
+    const ONLY_SENT: &str = "the verifier has no signed list of its own";
+    match newest {
+        Some(newest) => check_time(&newest.list, context.now, report),
+        None => report.skip(step::LIST_TIME, ONLY_SENT),
+    }
     // An older list can be used against somebody, and never for: what any of them revokes is revoked.
     let revoked = chain
         .certificates()
         .find(|certificate| signed.iter().any(|given| given.revokes(certificate)));
     match revoked {
+        None if newest.is_none() => report.skip(step::REVOKED, ONLY_SENT),
         None => report.pass(
             step::REVOKED,
-            format!("none of the chain, by the list of {}", newest.list.this_update()),
+            format!(
+                "none of the chain, by the list of {}",
+                newest.map(|newest| newest.list.this_update()).unwrap_or_default()
+            ),
         ),
         Some(certificate) => report.fail(
             step::REVOKED,
@@ -67,7 +77,7 @@ pub(super) fn check(chain: &Chain<'_>, context: &Context<'_>, report: &mut Repor
             ),
         ),
     }
-    Some(newest.list.this_update())
+    newest.map(|newest| newest.list.this_update())
 }
 
 fn given<'a>(chain: &Chain<'a>, context: &Context<'_>) -> Vec<Given<'a>> {
@@ -76,7 +86,8 @@ fn given<'a>(chain: &Chain<'a>, context: &Context<'_>) -> Vec<Given<'a>> {
     lists
         .filter_map(|list| {
             let issuer = authorities().find(|authority| authority.subject_raw() == list.issuer_raw())?;
-            Some(Given { list, issuer })
+            let own = context.own.has_crl(list.der());
+            Some(Given { list, issuer, own })
         })
         .collect()
 }

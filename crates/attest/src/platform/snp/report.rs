@@ -93,6 +93,11 @@ impl AttestationReport {
         self.u32(72) >> 2 & 0b111
     }
 
+    /// The bits beside those three that have no name (5 to 31).
+    pub(super) fn unknown_key_flags(&self) -> u32 {
+        self.u32(72) & !0b1_1111
+    }
+
     pub(super) fn report_data(&self) -> &[u8; 64] {
         self.array(80)
     }

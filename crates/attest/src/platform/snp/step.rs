@@ -100,8 +100,7 @@ pub(super) const LIST_TIME: Step = Step::new(
     code::EXPIRED,
     "the revocation list is out of date",
     "An old list may hide what was revoked since: fetch the product's list again.",
-)
-.excusable();
+);
 pub(super) const REVOKED: Step = Step::new(
     "4",
     "crl.revoked",
@@ -138,6 +137,13 @@ pub(super) const MASKED: Step = Step::new(
     code::CONFIGURATION,
     "the host keeps the firmware from signing with the chip's key",
     "With the chip's key masked, the firmware writes no signature.",
+);
+pub(super) const KEY_FLAGS: Step = Step::new(
+    "9",
+    "key_flags",
+    code::CONFIGURATION,
+    "the report says something of its keys that this program does not know",
+    "Reserved bits beside the kind of key may come to mean something: a policy may refuse them until it is known what.",
 );
 pub(super) const GUEST_POLICY: Step = Step::new(
     "9",
@@ -302,6 +308,7 @@ pub(crate) const STEPS: &[Step] = &[
     VMPL,
     MIGRATION,
     MASKED,
+    KEY_FLAGS,
     GUEST_POLICY,
     PLATFORM_INFO,
     ACCEPTED_GENERATION,

@@ -1,13 +1,16 @@
 //! Steps 9 and 10 for a TPM: counters, what the logs explain, and what may have booted.
 
+use std::collections::BTreeMap;
+
 use strongroom_crypto::digest::Digest32;
 
 use super::facts::Facts;
 use super::log::{Log, WORKLOAD_PCR};
 use super::policy::Policy;
 use super::step;
-use crate::event_log::ima::{IMA_PCR, ImaError, ImaLog, MeasuredFiles};
-use crate::event_log::{Algorithm, Bank, separators};
+use crate::event_log::ima::{BootAggregate, IMA_PCR, ImaError, ImaLog, MeasuredFiles};
+use crate::event_log::separators::{self, SeparatorError};
+use crate::event_log::{Algorithm, Bank};
 use crate::report::Report;
 use crate::step::Step;
 
@@ -25,7 +28,7 @@ pub(super) fn appraise(facts: &Facts, policy: &Policy, report: &mut Report) {
     check_unexplained(facts, log.as_ref(), files.is_some(), policy, report); // 9
     check_values(facts, policy, report); // 10
     check_events(facts, log.as_ref(), policy, report); // 10
-    check_allowed_files(files.as_ref(), policy, report); // 10
+    check_allowed_files(facts, files.as_ref(), policy, report); // 10
 }
 
 fn check_clock(facts: &Facts, policy: &Policy, report: &mut Report) {
@@ -74,15 +77,24 @@ fn quoted(facts: &Facts, register: u32) -> Option<Digest32> {
 fn check_separators(log: Option<&Log<'_>>, report: &mut Report) {
     let Some(log) = log else {
         report.skip(step::SEPARATORS, "no event log");
+        report.skip(step::BEHIND_SEPARATORS, "no event log");
         return;
     };
+    const EACH: &str = "one in each register that firmware used";
+    const BEHIND: &str = "separators of a firmware that could measure, and only what is started behind them";
     match separators::check(&log.events, Bank::TPM_SHA256) {
-        Ok(()) => report.pass(step::SEPARATORS, "one in each register that firmware used"),
-        Err(error) => report.fail(
-            step::SEPARATORS,
-            "one in each register that firmware used, and only what is started behind it",
-            error.to_string(),
-        ),
+        Ok(()) => {
+            report.pass(step::SEPARATORS, EACH);
+            report.pass(step::BEHIND_SEPARATORS, "only what is started");
+        }
+        Err(error @ SeparatorError::Missing { .. }) => {
+            report.fail(step::SEPARATORS, EACH, error.to_string());
+            report.pass(step::BEHIND_SEPARATORS, "only what is started");
+        }
+        Err(error) => {
+            report.skip(step::SEPARATORS, "nothing says where the firmware's part ends");
+            report.fail(step::BEHIND_SEPARATORS, BEHIND, error.to_string());
+        }
     }
 }
 
@@ -243,17 +255,39 @@ fn check_events(facts: &Facts, log: Option<&Log<'_>>, policy: &Policy, report: &
     }
 }
 
-fn check_allowed_files(files: Option<&MeasuredFiles<'_>>, policy: &Policy, report: &mut Report) {
+/// The list must begin with this boot: where the kernel measured nothing, an empty list leads to its register too.
+fn check_allowed_files(
+    facts: &Facts,
+    files: Option<&MeasuredFiles<'_>>,
+    policy: &Policy,
+    report: &mut Report,
+) {
     let Some(allowed) = &policy.ima else {
         report.skip(step::FILES, "no rule for measured files");
         return;
     };
     let outcome = match files {
         None => Err("no list of measured files that a quote vouches for".to_owned()),
-        Some(files) => allowed.check(files).map_err(|failure| failure.to_string()),
+        Some(files) => check_beginning(facts, files)
+            .and_then(|()| allowed.check(files).map_err(|failure| failure.to_string())),
     };
     match outcome {
         Ok(()) => report.pass(step::FILES, "files that the policy allows"),
         Err(why) => report.fail(step::FILES, "files that the policy allows", why),
     }
+}
+
+fn check_beginning(facts: &Facts, files: &MeasuredFiles<'_>) -> Result<(), String> {
+    let quoted: BTreeMap<u32, &[u8]> = facts
+        .pcrs
+        .iter()
+        .map(|(pcr, value)| (pcr.into(), value.as_bytes().as_slice()))
+        .collect();
+    let why = match files.boot_aggregate(|pcr| quoted.get(&pcr).copied()) {
+        BootAggregate::Matches => return Ok(()),
+        BootAggregate::Differs => "is of other values of PCR 0-9 than those quoted",
+        BootAggregate::NotQuoted => "cannot be compared: PCR 0-9 are not all quoted, or it is no SHA-256",
+        BootAggregate::Missing => "is missing: the kernel measured nothing, or not from its start",
+    };
+    Err(format!("the first entry of the list, boot_aggregate, {why}"))
 }

@@ -13,7 +13,8 @@ use crate::verify::TOLERANCE_SECONDS;
 
 /// Most certificates on a path, leaf and root included.
 const LENGTH_MAX: usize = 6;
-/// Most signatures that are checked in search of one path, and of one issuer's revocation lists.
+/// Most signatures that are checked in search of one path, and of those of one issuer's revocation lists that came with
+/// evidence.
 const SIGNATURES_MAX: usize = 16;
 
 /// Extensions whose meaning is looked at here or does not matter: key usage, subject alternative names, basic
@@ -29,8 +30,10 @@ pub(super) struct Path(Vec<Certificate>);
 pub(super) enum Revocation {
     /// There is no list of any issuer on it.
     NoList,
-    /// Nothing is revoked by so many lists.
+    /// Nothing is revoked by so many lists, and of each issuer there is one.
     Good(usize),
+    /// Nothing is revoked, but of an issuer there is no list.
+    Partial(String),
     /// A certificate is revoked.
     Revoked(String),
     /// The newest list of an issuer is due to be replaced, or not valid yet.
@@ -86,27 +89,37 @@ impl Path {
         ends.min().unwrap_or_default()
     }
 
-    /// What the revocation lists among `endorsements` say.
-    pub(super) fn revocation(&self, endorsements: &Endorsements, now: UnixTime) -> Revocation {
-        let mut consulted = 0;
+    /// What the revocation lists among `endorsements` say; `own` are those of them that the sender of evidence did not
+    /// choose.
+    pub(super) fn revocation(
+        &self,
+        own: &Endorsements,
+        endorsements: &Endorsements,
+        now: UnixTime,
+    ) -> Revocation {
+        let (mut consulted, mut stale, mut without) = (0, None, None);
         for pair in self.0.windows(2) {
             let [certificate, issuer] = pair else { continue };
-            let lists = lists_of(issuer, endorsements);
+            let lists = lists_of(issuer, own, endorsements);
             let Some(newest) = lists.iter().max_by_key(|list| list.this_update()) else {
+                without = without.or_else(|| Some(describe(issuer)));
                 continue;
             };
             consulted += lists.len();
             if lists.iter().any(|list| list.is_revoked(certificate.serial())) {
                 return Revocation::Revoked(describe(certificate));
             }
-            let due = newest.next_update().is_some_and(|due| due < now);
+            // A list that says no end may hide for ever what was revoked since.
+            let due = newest.next_update().is_none_or(|due| due < now);
             if due || now.plus(TOLERANCE_SECONDS) < newest.this_update() {
-                return Revocation::Stale(format!("the revocation list of {}", describe(issuer)));
+                stale = stale.or_else(|| Some(format!("the revocation list of {}", describe(issuer))));
             }
         }
-        match consulted {
-            0 => Revocation::NoList,
-            lists => Revocation::Good(lists),
+        match (stale, consulted, without) {
+            (Some(what), ..) => Revocation::Stale(what),
+            (None, 0, _) => Revocation::NoList,
+            (None, _, Some(issuer)) => Revocation::Partial(issuer),
+            (None, lists, None) => Revocation::Good(lists),
         }
     }
 }
@@ -197,19 +210,24 @@ fn is_within(certificate: &Certificate, now: UnixTime) -> bool {
     now.plus(TOLERANCE_SECONDS) >= certificate.not_before() && now <= certificate.not_after()
 }
 
-/// Lists that `issuer` signed.
-fn lists_of(issuer: &Certificate, endorsements: &Endorsements) -> Vec<Crl> {
+/// Lists that `issuer` signed: all of our own, and the newest of the others. Whoever sends evidence can put no list of ours
+/// out of sight by sending many.
+fn lists_of(issuer: &Certificate, own: &Endorsements, endorsements: &Endorsements) -> Vec<Crl> {
     let Ok(key) = issuer.public_key() else {
         return Vec::new();
     };
     if !issuer.allows_crl_sign() {
         return Vec::new();
     }
-    endorsements
+    let named = endorsements
         .crls()
         .filter_map(|der| Crl::parse(der).ok())
-        .filter(|list| list.issuer_raw() == issuer.subject_raw())
-        .take(SIGNATURES_MAX)
+        .filter(|list| list.issuer_raw() == issuer.subject_raw());
+    let (mut lists, mut others): (Vec<Crl>, Vec<Crl>) = named.partition(|list| own.has_crl(list.der()));
+    others.sort_by_key(|list| std::cmp::Reverse(list.this_update()));
+    lists.extend(others.into_iter().take(SIGNATURES_MAX));
+    lists
+        .into_iter()
         .filter(|list| list.verify_signature_by_key(&key).is_ok())
         .collect()
 }

@@ -3,7 +3,7 @@
 //! from then on.
 //!
 //! ```text
-//! endorsement key, its certificates ─ EndorsementKey::verify(roots, now) ─► EndorsementKey ─► challenge, secret
+//! endorsement key, its certificates ─ EndorsementKey::verify(roots, lists, now) ─► EndorsementKey ─► challenge, secret
 //! attestation key ─ AttestationKeyPublic::parse, check_attributes ─► certificate with EnrolmentExtension
 //! ```
 
@@ -13,10 +13,10 @@ use strongroom_crypto::time::UnixTime;
 use strongroom_crypto::x509::Certificate;
 
 use super::certificate::{self, Unfit};
-use super::chain::Path;
+use super::chain::{Path, Revocation};
 use super::key::AttestationKeyPublic;
 use super::public::{Attributes, Public, PublicError};
-use crate::endorsements::{Roots, root_id};
+use crate::endorsements::{Endorsements, Roots, root_id};
 use crate::platform::Platform;
 
 /// The extension of an attestation key's certificate that says what was proven when it was enrolled: its value is an
@@ -112,11 +112,18 @@ pub enum EnrolmentError {
         /// The time at which it was looked at.
         now: UnixTime,
     },
+    /// A certificate on the way is revoked.
+    #[error("{0} of the endorsement key is revoked")]
+    Revoked(String),
+    /// Whether one is revoked cannot be told.
+    #[error("{0}, which the endorsement key hangs on, is out of date")]
+    Stale(String),
 }
 
 impl EndorsementKey {
     /// Checks that an accepted root for TPMs certifies the endorsement key with this `TPMT_PUBLIC`. `certificates` holds
-    /// the key's own first, and then those that lead to a root.
+    /// the key's own first, and then those that lead to a root. Revocation lists among `endorsements` must be in force, and
+    /// revoke none of them; of an issuer without a list nothing is known.
     ///
     /// # Errors
     /// [`EnrolmentError`].
@@ -124,6 +131,7 @@ impl EndorsementKey {
         public: &[u8],
         certificates: &[Certificate],
         roots: &Roots,
+        endorsements: &Endorsements,
         now: UnixTime,
     ) -> Result<Self, EnrolmentError> {
         let public = Public::parse(public).map_err(EnrolmentError::Public)?;
@@ -151,6 +159,11 @@ impl EndorsementKey {
                 to: outside.not_after(),
                 now,
             });
+        }
+        match path.revocation(endorsements, endorsements, now) {
+            Revocation::Revoked(what) => return Err(EnrolmentError::Revoked(what)),
+            Revocation::Stale(what) => return Err(EnrolmentError::Stale(what)),
+            Revocation::NoList | Revocation::Partial(_) | Revocation::Good(_) => {}
         }
         Ok(Self {
             public: public.key().clone(),

@@ -102,7 +102,8 @@ impl Policy {
     pub(super) fn registers(&self) -> BTreeSet<u32> {
         let named = self.pcrs.keys().chain(&self.quoted);
         let ruled = self.events.iter().flat_map(EventPolicy::registers);
-        let files = self.ima.iter().map(|_| IMA_PCR);
+        // The list begins with a hash over the registers of the boot.
+        let files = self.ima.iter().flat_map(|_| (0..10).chain([IMA_PCR]));
         named.map(|pcr| pcr.0.into()).chain(ruled).chain(files).collect()
     }
 }

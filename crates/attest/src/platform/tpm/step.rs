@@ -136,10 +136,18 @@ pub(super) const SEPARATORS: Step = Step::new(
     "9",
     "event_log.separators",
     code::EVENT_LOG,
-    "the firmware's part of its event log is not complete",
-    "What is measured as the firmware's behind the separator was not measured by the firmware.",
+    "the firmware's part of its event log is not closed",
+    "The firmware closes the registers that it used before it starts anything: without that line, nobody sees where its part ends.",
 )
 .excusable();
+/// What stands at that line and behind it.
+pub(super) const BEHIND_SEPARATORS: Step = Step::new(
+    "9",
+    "event_log.behind_separators",
+    code::EVENT_LOG,
+    "something stands in its event log that the firmware did not measure, or could not",
+    "What is measured as the firmware's behind the separator was not measured by the firmware; an error separator says that it could not measure.",
+);
 /// The log leads to the quoted values.
 pub(crate) const REPLAY: Step = Step::new(
     "9",
@@ -189,6 +197,9 @@ pub(super) const FILES: Step = Step::new(
     "Whatever runs with the right to change the measured program decides what it does.",
 );
 
+/// The checks of an event log that other platforms make as well.
+pub(crate) const OF_EVENT_LOGS: &[Step] = &[LOG_FORMAT, RUNTIME, REPLAY, UNEXPLAINED, EVENTS];
+
 pub(crate) const STEPS: &[Step] = &[
     ATTRIBUTES,
     BOUND,
@@ -207,6 +218,7 @@ pub(crate) const STEPS: &[Step] = &[
     RESET_COUNT,
     RESTART_COUNT,
     SEPARATORS,
+    BEHIND_SEPARATORS,
     REPLAY,
     UNEXPLAINED,
     IMA,

@@ -197,8 +197,17 @@ fn check_endorsement_key(
         report.fail(step::ENDORSEMENT_KEY, expected, format!("{name}, another"));
         return None;
     }
+    let is_bound = matches!(enrolled, Some(Voucher::Enrolled { .. }));
     let pool = context.endorsements.certificates();
     match Path::find(certificate, pool, context.roots.of(Platform::Tpm), context.now) {
+        // A genuine TPM's, but perhaps another than signed: only an enrolment authority says which certificate it saw.
+        Ok(path) if !is_bound => {
+            report.skip(
+                step::ENDORSEMENT_KEY,
+                format!("{name} is not bound to this key; root {}", root_id(path.root())),
+            );
+            Some(path)
+        }
         Ok(path) => {
             report.pass(step::ENDORSEMENT_KEY, format!("root {}", root_id(path.root())));
             Some(path)
@@ -233,11 +242,15 @@ fn check_revocation(paths: &[&Path], context: &Context<'_>, report: &mut Report)
     const EXPECTED: &str = "certificates that are not revoked, by lists of now";
     let answers = paths
         .iter()
-        .map(|path| path.revocation(context.endorsements, context.now));
-    let mut consulted = 0;
+        .map(|path| path.revocation(context.own, context.endorsements, context.now));
+    let (mut consulted, mut without) = (0, None);
     for answer in answers {
         match answer {
-            Revocation::NoList => {}
+            Revocation::NoList => without = without.or(Some("some issuers".to_owned())),
+            Revocation::Partial(issuer) => {
+                consulted += 1;
+                without = without.or(Some(issuer));
+            }
             Revocation::Good(lists) => consulted += lists,
             Revocation::Revoked(what) => {
                 report.fail(step::REVOCATION, EXPECTED, format!("{what} is revoked"));
@@ -249,10 +262,14 @@ fn check_revocation(paths: &[&Path], context: &Context<'_>, report: &mut Report)
             }
         }
     }
-    match consulted {
-        0 => report.skip(step::REVOCATION, "no revocation list of these issuers given"),
-        1 => report.pass(step::REVOCATION, "by 1 list"),
-        lists => report.pass(step::REVOCATION, format!("by {lists} lists")),
+    match (consulted, without) {
+        (0, _) => report.skip(step::REVOCATION, "no revocation list of these issuers given"),
+        (_, Some(issuer)) => report.skip(
+            step::REVOCATION,
+            format!("nothing is revoked, but of {issuer} no list is given"),
+        ),
+        (1, None) => report.pass(step::REVOCATION, "by 1 list"),
+        (lists, None) => report.pass(step::REVOCATION, format!("by {lists} lists")),
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) struct Vouched {
 impl Vouched {
     fn new(voucher: Voucher, path: Option<Path>, context: &Context<'_>) -> Self {
         let revocation = path.as_ref().map_or(Revocation::NoList, |path| {
-            path.revocation(context.endorsements, context.now)
+            path.revocation(context.own, context.endorsements, context.now)
         });
         Self {
             voucher,
@@ -93,7 +93,8 @@ impl Vouched {
             .path
             .as_ref()
             .is_none_or(|path| path.outside(context.now).is_none());
-        in_time && matches!(self.revocation, Revocation::NoList | Revocation::Good(_))
+        let listed = matches!(self.revocation, Revocation::Revoked(_) | Revocation::Stale(_));
+        in_time && !listed
     }
 }
 

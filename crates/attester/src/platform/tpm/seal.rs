@@ -14,9 +14,11 @@ use crate::error::AttesterError;
 use crate::platform::measured::Measurements;
 use crate::tpm::{Handle, PcrSelection, Tpm, TpmError, pcr_policy, template};
 
-/// Firmware, its configuration, boot loader, secure boot, and what this program measured. Kernel and command line are
-/// measured into 8, 9, 11 and 12 in ways that differ from one system to the next: they are for policies on evidence.
-const SEALED: PcrSelection = PcrSelection::up_to(7).and(WORKLOAD_PCR);
+/// Firmware, its configuration, boot loader, secure boot (0–7); command line, kernel and first file system, wherever boot
+/// loader or stub measure them (8, 9, 11, 12); what this program measured; the keys of shim (14). Of a kernel that is not
+/// in the policy the key could be asked by whoever boots it. Left out: 10, which grows with every file that IMA measures;
+/// 15, where systemd notes disks and the machine's name as they come; and from 16 on what any program resets.
+const SEALED: PcrSelection = PcrSelection::up_to(9).and(11).and(12).and(WORKLOAD_PCR).and(14);
 
 /// The key for the registers' present values, which the TPM compares with its own. Ours holds what was measured.
 pub(super) fn key(tpm: &mut Tpm, measurements: &Measurements) -> Result<SealKey, AttesterError> {
