@@ -76,4 +76,21 @@ pub(super) const ADVICE: Table = &[
             "deploy the right program, or correct the policy",
         ),
     ),
+    (
+        "hardware.cpu_svn",
+        Advice::new(
+            "the processor's microcode is older than the floor that the policy sets",
+            "the component that is lower in the report's line, and whether a BIOS or microcode update is due",
+            "update BIOS and microcode, let the platform fetch a new PCK certificate, collect the quote again",
+        )
+        .never("do not lower the floor without knowing which weakness it keeps out"),
+    ),
+    (
+        "hardware.pce_svn",
+        Advice::new(
+            "the provisioning certification enclave of the platform is older than the policy's floor",
+            "the version of Intel's SGX platform software on the machine",
+            "update the platform software, register the platform anew, collect the quote again",
+        ),
+    ),
 ];
