@@ -11,8 +11,9 @@ use intel::certificates::Key;
 use intel::quote::Kind;
 use intel::{Machine, failing};
 use samples::compare;
+use strongroom_attest::platform::dcap::vouched_evaluation;
 use strongroom_attest::reference::Fields;
-use strongroom_attest::{Endorsements, Evidence, Platform, Report};
+use strongroom_attest::{Endorsements, Evidence, Platform, Report, Roots};
 use strongroom_crypto::time::UnixTime;
 
 static SAMPLES: LazyLock<PathBuf> = LazyLock::new(|| samples::package("dcap-qvl").join("sample"));
@@ -205,4 +206,55 @@ fn reports_on_minted_machines_look_like_this() {
     compare("dcap_minted_other_fmspc.txt", &shown(other));
     let forged = Machine::tdx().with(|it| it.qe_vouches_for = Key::Other);
     compare("dcap_minted_other_key.txt", &shown(forged));
+}
+
+#[test]
+fn intel_vouches_for_collateral_without_a_quote() {
+    let text = |name: &str| String::from_utf8(file(name)).expect("JSON");
+    let intel = Roots::none().with_vendor(Platform::Tdx);
+    let genuine = text("tdx_quote_td15ex_collateral.json");
+    let (family, number) = vouched_evaluation(&genuine, &intel).expect("signed by Intel's signer");
+    let mut json: serde_json::Value = serde_json::from_str(&genuine).expect("JSON");
+    let info: serde_json::Value =
+        serde_json::from_str(json["tcb_info"].as_str().expect("a text")).expect("JSON");
+    assert_eq!(
+        family.to_string(),
+        info["fmspc"].as_str().expect("a text").to_lowercase()
+    );
+    assert_eq!(
+        u64::from(number),
+        info["tcbEvaluationDataNumber"].as_u64().expect("a number")
+    );
+
+    assert_eq!(
+        vouched_evaluation(&genuine, &Roots::none()),
+        None,
+        "no root is accepted"
+    );
+    let amd = Roots::none().with_vendor(Platform::Snp);
+    assert_eq!(
+        vouched_evaluation(&genuine, &amd),
+        None,
+        "another vendor's root is"
+    );
+    let other = text("sgx_quote_collateral.json");
+    let other: serde_json::Value = serde_json::from_str(&other).expect("JSON");
+    for part in ["tcb_info", "tcb_info_signature"] {
+        let mut mixed = json.clone();
+        mixed[part] = other[part].clone();
+        assert_eq!(
+            vouched_evaluation(&mixed.to_string(), &intel),
+            None,
+            "{part} of another"
+        );
+    }
+    let raised = info
+        .to_string()
+        .replace("\"tcbEvaluationDataNumber\":", "\"tcbEvaluationDataNumber\":9");
+    json["tcb_info"] = raised.into();
+    assert_eq!(
+        vouched_evaluation(&json.to_string(), &intel),
+        None,
+        "a number that nobody signed"
+    );
 }

@@ -80,6 +80,8 @@ codes! {
     EnrolmentRefused = "enrolment.refused", 403;
     /// The file is no endorsement.
     EndorsementMalformed = "endorsement.malformed", 400;
+    /// No accepted root vouches for it.
+    EndorsementRoot = "endorsement.root", 400;
     /// Older collateral than was seen before.
     EndorsementOlder = "endorsement.older", 409;
     /// The endorsement's time is over.

@@ -1,28 +1,82 @@
 //! What vendors sign about platforms: who may add it, what is kept, and that nothing older comes back.
 
+use std::sync::LazyLock;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 use strongroom_crypto::digest::sha256;
+use strongroom_crypto::issue::{self, Template, Usage};
+use strongroom_crypto::random::SystemRandom;
+use strongroom_crypto::sign::SigningKey;
+use strongroom_crypto::time::UnixTime;
+use strongroom_crypto::x509::{Certificate, Names};
 
 use crate::fixture::{Deployed, Person, base64, deployed_with, start};
 use crate::platform::NOW;
 
 const FAMILY: &str = "00906ed50000";
 
+/// Somebody in Intel's place.
+struct Intel {
+    root: Certificate,
+    signer: Certificate,
+    key: SigningKey,
+}
+
+static INTEL: LazyLock<Intel> = LazyLock::new(Intel::new);
+
+impl Intel {
+    fn new() -> Self {
+        let (root_key, key) = (SigningKey::generate_p256(), SigningKey::generate_p256());
+        let template = |usage| Template {
+            common_name: "intel".to_owned(),
+            names: Names::default(),
+            not_before: NOW.minus(86_400),
+            not_after: NOW.plus(86_400),
+            usage,
+            extensions: Vec::new(),
+        };
+        let root = issue::self_signed(&template(Usage::Authority), &root_key, &SystemRandom);
+        let authority = issue::Authority::new("intel", &root_key);
+        let signer = authority.issue(&template(Usage::Statements), key.spki_der(), &SystemRandom);
+        Self {
+            root: root.expect("a root"),
+            signer: signer.expect("a signer"),
+            key,
+        }
+    }
+
+    fn sign(&self, tcb: &Value) -> String {
+        let text = tcb.to_string();
+        json!({
+            "tcb_info_issuer_chain": self.signer.to_pem() + &self.root.to_pem(),
+            "tcb_info_signature": hex::encode(self.key.sign_raw(text.as_bytes())),
+            "tcb_info": text,
+        })
+        .to_string()
+    }
+}
+
 async fn deployed() -> Deployed {
     deployed_with(|manifest| {
         manifest["Roles"]["endorse"] = json!({ "ResourceType": "Manifest", "Actions": ["AddEndorsements"] });
         manifest["Users"]["owner"]["Roles"] = json!(["keys", "notes", "endorse"]);
+        manifest["Packages"]["machine"] = json!({
+            "Platform": "tdx", "Measurements": ["11".repeat(48)], "Roots": [INTEL.root.to_pem()],
+        });
     })
     .await
 }
 
+fn tcb(family: &str, evaluation: u32, until: UnixTime) -> Value {
+    json!({
+        "id": "TDX", "fmspc": family, "issueDate": NOW.minus(86_400).plus(u64::from(evaluation)).to_string(),
+        "nextUpdate": until.to_string(), "tcbEvaluationDataNumber": evaluation,
+    })
+}
+
 fn collateral(evaluation: u32, days: u64) -> String {
-    let tcb = json!({
-        "id": "TDX", "fmspc": FAMILY, "issueDate": NOW.minus(86_400).plus(u64::from(evaluation)).to_string(),
-        "nextUpdate": NOW.plus(days * 86_400).to_string(), "tcbEvaluationDataNumber": evaluation,
-    });
-    json!({ "tcb_info": tcb.to_string() }).to_string()
+    INTEL.sign(&tcb(FAMILY, evaluation, NOW.plus(days * 86_400)))
 }
 
 async fn add(deployed: &Deployed, who: Option<&Person>, file: &str) -> (StatusCode, Value) {
@@ -148,7 +202,7 @@ async fn what_is_no_endorsement_or_over_is_refused_and_the_same_twice_is_once() 
         (status.as_u16(), &answer["code"]),
         (400, &json!("endorsement.malformed"))
     );
-    let over = collateral(17, 0).replace(&NOW.to_string(), &NOW.minus(1).to_string());
+    let over = INTEL.sign(&tcb(FAMILY, 17, NOW.minus(1)));
     let (status, answer) = add(&deployed, owner, &over).await;
     assert_eq!(
         (status.as_u16(), &answer["code"]),
@@ -167,11 +221,28 @@ async fn what_is_no_endorsement_or_over_is_refused_and_the_same_twice_is_once() 
 }
 
 #[tokio::test]
+async fn what_nobody_vouches_for_raises_no_floor() {
+    let deployed = deployed().await;
+    let owner = Some(&deployed.owner);
+    let stranger = Intel::new().sign(&tcb(FAMILY, 99, NOW.plus(86_400)));
+    let raised = collateral(17, 30).replace("DataNumber\\\":17", "DataNumber\\\":99");
+    for file in [stranger, raised] {
+        assert!(file.contains("DataNumber\\\":99"), "{file}");
+        let (status, answer) = add(&deployed, owner, &file).await;
+        assert_eq!(
+            (status.as_u16(), &answer["code"]),
+            (400, &json!("endorsement.root"))
+        );
+    }
+    assert_eq!(kept(&deployed).await["evaluation_floors"], json!({}));
+}
+
+#[tokio::test]
 async fn families_are_kept_apart() {
     let deployed = deployed().await;
     let (_, answer) = add(&deployed, Some(&deployed.owner), &collateral(17, 1)).await;
     assert!(answer["digest"].is_string(), "{answer}");
-    let other = collateral(5, 30).replace(FAMILY, "00906ed50001");
+    let other = INTEL.sign(&tcb("00906ed50001", 5, NOW.plus(86_400)));
     add(&deployed, Some(&deployed.owner), &other).await;
     assert_eq!(
         kept(&deployed).await["endorsements"].as_array().map(Vec::len),

@@ -24,6 +24,7 @@ mod step;
 mod tcb;
 mod times;
 mod verify;
+mod vouched;
 
 pub(crate) use appraise::{appraise_hardware, appraise_tcb, demanded, one_of};
 pub(crate) use collateral::CollateralText;
@@ -37,3 +38,4 @@ pub(crate) use quote::{Body, recognise};
 pub use status::TcbStatus;
 pub(crate) use step::STEPS;
 pub(crate) use verify::verify;
+pub use vouched::vouched_evaluation;
