@@ -134,7 +134,7 @@ impl Caller {
         if root.is_some()
             && let Some(platform) = self.attester.enrolment()
         {
-            enrol::own(&connection, platform).await?; // A7
+            enrol::own(&connection, platform).await?; // A6a
         }
         let report_data = Binding::Activate(binding).report_data();
         let workload = Workload {
@@ -171,7 +171,7 @@ impl Caller {
         let (evidence, binding, root) = read_answer(answer, nonce, *connection.session().exporter())?;
         let enrolled = match evidence.platform() {
             Platform::Tpm => {
-                enrol::coordinator(connection, expectation, &self.endorsements, (self.now)()).await?
+                enrol::coordinator(connection, expectation, &self.endorsements, (self.now)()).await? // A5a
             }
             _ => None,
         };
