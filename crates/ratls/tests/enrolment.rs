@@ -1,10 +1,10 @@
 //! The verifier's end of an enrolment, with keys of a TPM that is none: each refusal changes one thing.
 
 use strongroom_attest::platform::tpm::ENDORSEMENT_KEY_USAGE;
-use strongroom_attest::{Platform, Roots};
+use strongroom_attest::{Endorsements, Platform, Roots};
 use strongroom_crypto::digest::sha256;
 use strongroom_crypto::issue::custom::SubjectPart;
-use strongroom_crypto::issue::vendor::{Constraints, IssuerKey, Shape, Vendor};
+use strongroom_crypto::issue::vendor::{Constraints, IssuerKey, ListShape, Shape, Vendor};
 use strongroom_crypto::random::Random;
 use strongroom_crypto::secret::SecretBytes;
 use strongroom_crypto::sign::SigningKey;
@@ -55,7 +55,7 @@ impl Made {
         let [maker_key, ek, ak] = [(); 3].map(|()| SigningKey::generate_p256());
         let vendor = Vendor::new(&maker(), IssuerKey::Ecdsa(&maker_key));
         let root = vendor.issue(
-            &shape(Constraints::Authority(None), Some(32), None),
+            &shape(Constraints::Authority(None), Some(32 | 64), None),
             maker_key.spki_der(),
         );
         let root = root.expect("a root");
@@ -101,7 +101,9 @@ impl Made {
     }
 
     fn challenge(&self, shown: &Shown) -> Result<(), EnrolError> {
-        shown.challenge(&self.roots(), NOW, &Sevens).map(|_| ())
+        shown
+            .challenge(&self.roots(), &Endorsements::none(), NOW, &Sevens)
+            .map(|_| ())
     }
 }
 
@@ -138,7 +140,7 @@ fn a_tpm_that_opens_its_credential_is_enrolled() {
     let made = Made::new();
     let challenged = made
         .shown()
-        .challenge(&made.roots(), NOW, &Sevens)
+        .challenge(&made.roots(), &Endorsements::none(), NOW, &Sevens)
         .expect("a challenge");
     assert!(
         !challenged
@@ -169,7 +171,7 @@ fn another_secret_enrols_nothing() {
     for other in [vec![8; 32], vec![7; 31], vec![7; 33], Vec::new()] {
         let challenged = made
             .shown()
-            .challenge(&made.roots(), NOW, &Sevens)
+            .challenge(&made.roots(), &Endorsements::none(), NOW, &Sevens)
             .expect("a challenge");
         let refused = challenged.conclude(&SecretBytes::new(other));
         assert!(matches!(refused, Err(EnrolError::OtherSecret)));
@@ -249,9 +251,36 @@ fn refuses_what_is_no_genuine_tpm() {
 #[test]
 fn certificates_of_endorsement_keys_end() {
     let made = Made::new();
-    let at = |now: UnixTime| made.shown().challenge(&made.roots(), now, &Sevens).map(|_| ());
+    let at = |now: UnixTime| {
+        made.shown()
+            .challenge(&made.roots(), &Endorsements::none(), now, &Sevens)
+            .map(|_| ())
+    };
     at(NOW.plus(DAY)).expect("its last second");
     let error = at(NOW.plus(DAY + 1)).expect_err("over").to_string();
     assert!(error.contains("valid from"), "{error}");
     assert!(at(NOW.minus(2 * DAY)).is_err(), "not yet");
+}
+
+#[test]
+fn a_revoked_endorsement_key_is_not_enrolled() {
+    let made = Made::new();
+    let with = |revoked: u8| {
+        let vendor = Vendor::new(&maker(), IssuerKey::Ecdsa(&made.maker));
+        let list = ListShape {
+            number: 1,
+            this_update: NOW.minus(3600),
+            next_update: NOW.plus(3600),
+            revoked: vec![vec![revoked]],
+        };
+        let mut endorsements = Endorsements::none();
+        let list = vendor.revoke(&list).expect("a list");
+        endorsements.add(list.der()).expect("a revocation list");
+        made.shown()
+            .challenge(&made.roots(), &endorsements, NOW, &Sevens)
+            .map(|_| ())
+    };
+    with(9).expect("another certificate is revoked");
+    let error = with(1).expect_err("revoked").to_string();
+    assert!(error.contains("revoked"), "{error}");
 }
