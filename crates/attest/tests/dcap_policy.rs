@@ -102,6 +102,23 @@ fn advisories_are_accepted_and_denied_by_name() {
     assert_eq!(found, "INTEL-SA-00002");
 }
 
+#[test]
+fn advisories_for_hardening_concern_no_other_status() {
+    let listed = |status: &str, names: &[&str]| {
+        let policy =
+            json!({ "accepted_statuses": ["SWHardeningNeeded", "OutOfDate"], "hardening_advisories": names });
+        of(status, &["INTEL-SA-00001", "INTEL-SA-00002"]).asked(&json!({ "tcb": policy }))
+    };
+    let refused = ["tcb.advisories"];
+    check(
+        &listed("SWHardeningNeeded", &["intel-sa-00001", "Intel-SA-00002"]),
+        &[],
+    );
+    check(&listed("SWHardeningNeeded", &["INTEL-SA-00001"]), &refused);
+    check(&listed("SWHardeningNeeded", &[]), &[]);
+    check(&listed("OutOfDate", &["INTEL-SA-00001"]), &[]);
+}
+
 fn found(report: &Report, id: &str) -> String {
     let check = report
         .checks()

@@ -235,20 +235,20 @@ fn check_platform(fields: &Fields<'_>, platform: Platform, reference: &Reference
     let problems = fields.problems();
     let simulated = reference.protection.contains(&Protection::Simulated);
     let path = fields.at("Protection");
+    if reference.debug && platform != Platform::Sgx {
+        let message = format!("platform {platform} has no debug mode that can be accepted");
+        problems.check(&fields.at("Debug"), message);
+    }
     match platform {
-        Platform::Software => {
-            if !simulated {
-                let hint = "write \"Protection\": [\"simulated\"] if this is a trial";
-                problems.check_hint(
-                    &path,
-                    "platform software protects nothing: it must be accepted by name",
-                    hint,
-                );
-            }
-            if reference.debug {
-                problems.check(&fields.at("Debug"), "platform software has no debug mode");
-            }
+        Platform::Software if !simulated => {
+            let hint = "write \"Protection\": [\"simulated\"] if this is a trial";
+            problems.check_hint(
+                &path,
+                "platform software protects nothing: it must be accepted by name",
+                hint,
+            );
         }
+        Platform::Software => {}
         _ if simulated => {
             problems.check(
                 &path,

@@ -21,6 +21,9 @@ pub(super) fn exceptions(fields: &Fields) -> Vec<(&'static str, String)> {
     if let Some(policy) = &fields.tdx {
         tdx_exceptions(policy, &mut list);
     }
+    if fields.platform == Platform::Tdx && !fields.tdx.as_ref().is_some_and(asks_what_boots) {
+        list.push(("tdx_boot", ANY_SYSTEM.to_owned()));
+    }
     if fields.platform == Platform::Tpm {
         let policy = fields.tpm.as_ref();
         if !policy.is_some_and(|policy| policy.constrains_boot()) {
@@ -48,9 +51,6 @@ pub(super) fn warnings(fields: &Fields) -> Vec<(&'static str, String)> {
             let message = "accepts VLEKs of every cloud provider and region: `csp_ids` says which";
             list.push(("vlek_any_csp", message.to_owned()));
         }
-    }
-    if fields.platform == Platform::Tdx && !fields.tdx.as_ref().is_some_and(asks_what_runs) {
-        list.push(("tdx_boot", ANY_SYSTEM.to_owned()));
     }
     list
 }
@@ -98,15 +98,12 @@ fn tdx_exceptions(policy: &tdx::Policy, list: &mut Vec<(&'static str, String)>) 
     }
 }
 
-/// Whether anything is asked of what firmware starts.
-fn asks_what_runs(policy: &tdx::Policy) -> bool {
-    let registers = [&policy.rtmr1, &policy.rtmr2, &policy.rtmr3];
-    registers.iter().any(|values| !values.is_empty())
-        || !policy.programs.is_empty()
-        || policy.events.is_some()
+/// Whether anything is asked of the kernel. RTMR3, and the program in it, is extended by whatever runs by then.
+fn asks_what_boots(policy: &tdx::Policy) -> bool {
+    !policy.rtmr1.is_empty() || !policy.rtmr2.is_empty() || policy.events.is_some()
 }
 
 const UNMEASURED_BOOT: &str = "nothing is asked of how the machine booted: whoever reaches the TPM before the launcher \
                                does can extend the digests that are expected of it";
-const ANY_SYSTEM: &str = "asks for firmware only: any kernel and any program may run on it (`Policy` has `rtmr1`, \
-                          `rtmr2`, `programs` and `events`)";
+const ANY_SYSTEM: &str = "asks for firmware only: any kernel and any program may run on it, and extend RTMR3 as is \
+                          expected (`Policy` has `rtmr1`, `rtmr2` and `events`)";

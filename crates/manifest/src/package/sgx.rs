@@ -74,65 +74,46 @@ fn read_digest(fields: &Fields<'_>, name: &str) -> Option<Digest32> {
     digest
 }
 
-/// `AcceptedTCBStatuses` and `AcceptedAdvisories`, lowered into the policy of an Intel platform.
+/// MarbleRun's `AcceptedTCBStatuses` and `AcceptedAdvisories`, lowered into the policy: the statuses stand instead of the
+/// default ones, but `UpToDate` is always accepted; the advisories restrict `SWHardeningNeeded` only.
 pub(super) fn read_tcb(fields: &Fields<'_>, reference: &mut ReferenceFields) {
-    let problems = fields.problems();
     let statuses = read_statuses(fields);
     let advisories: BTreeSet<String> = fields
         .texts("AcceptedAdvisories")
         .into_iter()
         .map(|(_, id)| id.to_owned())
         .collect();
-    if statuses.is_empty() && advisories.is_empty() {
+    let platform = reference.platform;
+    for name in ["AcceptedTCBStatuses", "AcceptedAdvisories"] {
+        if fields.value(name).is_none_or(Value::is_zero) {
+            continue;
+        }
+        let message = if platform != Platform::Sgx {
+            format!("belongs to platform sgx, not to {platform}")
+        } else if says_tcb(fields) {
+            "`Policy` says in `tcb` what is accepted: say it in one place".to_owned()
+        } else {
+            continue;
+        };
+        fields.problems().check(&fields.at(name), message);
+    }
+    if platform != Platform::Sgx || (statuses.is_empty() && advisories.is_empty()) {
         return;
     }
-    let in_policy = |name: &str| {
-        fields
-            .value("Policy")
-            .is_some_and(|policy| names_in_tcb(policy, name))
-    };
-    for (name, member) in [
-        ("AcceptedTCBStatuses", "accepted_statuses"),
-        ("AcceptedAdvisories", "accepted_advisories"),
-    ] {
-        if fields.value(name).is_some_and(|value| !value.is_zero()) && in_policy(member) {
-            let message = format!("`Policy` says `tcb.{member}` as well: say it once");
-            problems.check(&fields.at(name), message);
-        }
-    }
-    let tcb = match reference.platform {
-        Platform::Sgx => &mut reference.sgx.get_or_insert_default().tcb,
-        Platform::Tdx => &mut reference.tdx.get_or_insert_default().tcb,
-        other => {
-            let message = format!("belongs to platforms sgx and tdx, not to {other}");
-            let name = if statuses.is_empty() {
-                "AcceptedAdvisories"
-            } else {
-                "AcceptedTCBStatuses"
-            };
-            problems.check(&fields.at(name), message);
-            return;
-        }
-    };
+    let tcb = &mut reference.sgx.get_or_insert_default().tcb;
     if !statuses.is_empty() {
         tcb.accepted_statuses = statuses;
         // As in MarbleRun: whatever else is accepted, a fully patched platform is.
         tcb.accepted_statuses.insert(TcbStatus::UpToDate);
     }
-    if !advisories.is_empty() {
-        tcb.accepted_advisories = advisories;
-    }
+    tcb.hardening_advisories = advisories;
 }
 
-fn names_in_tcb(policy: &Value, member: &str) -> bool {
-    let inside = |value: &Value, name: &str| match value {
-        Value::Object(fields) => fields
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone()),
-        _ => None,
-    };
-    inside(policy, "tcb").is_some_and(|tcb| inside(&tcb, member).is_some())
+fn says_tcb(fields: &Fields<'_>) -> bool {
+    match fields.value("Policy") {
+        Some(Value::Object(entries)) => entries.iter().any(|(name, _)| name == "tcb"),
+        _ => false,
+    }
 }
 
 fn read_statuses(fields: &Fields<'_>) -> BTreeSet<TcbStatus> {

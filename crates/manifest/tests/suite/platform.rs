@@ -167,7 +167,7 @@ fn an_exception_is_shown_to_everybody_and_ends() {
 }
 
 #[test]
-fn marblerun_s_statuses_and_advisories_become_the_policy_of_intel_platforms() {
+fn marblerun_s_statuses_and_advisories_become_the_policy_of_sgx() {
     let names = |statuses: &BTreeSet<TcbStatus>| -> Vec<&str> {
         statuses.iter().map(|status| status.name()).collect()
     };
@@ -189,11 +189,11 @@ fn marblerun_s_statuses_and_advisories_become_the_policy_of_intel_platforms() {
     );
     let enclave = tcb(&accepted(&manifest), "enclave");
     assert_eq!(names(&enclave.accepted_statuses), ["UpToDate", "OutOfDate"]);
-    assert_eq!(enclave.accepted_advisories, ["INTEL-SA-00615".to_owned()].into());
-    let tdx = on("tdx", json!({ "AcceptedTCBStatuses": ["TDRelaunchAdvised"] }));
-    assert_eq!(
-        names(&tcb(&accepted(&tdx), "machine").accepted_statuses),
-        ["UpToDate", "TDRelaunchAdvised"]
+    assert_eq!(enclave.hardening_advisories, ["INTEL-SA-00615".to_owned()].into());
+    check(
+        &on("tdx", json!({ "AcceptedTCBStatuses": ["OutOfDate"] })),
+        "$.Packages.machine.AcceptedTCBStatuses",
+        "belongs to platform sgx, not to tdx",
     );
 
     check(
@@ -209,14 +209,14 @@ fn marblerun_s_statuses_and_advisories_become_the_policy_of_intel_platforms() {
     check(
         &on("snp", json!({ "AcceptedTCBStatuses": ["UpToDate"] })),
         "$.Packages.machine.AcceptedTCBStatuses",
-        "belongs to platforms sgx and tdx, not to snp",
+        "belongs to platform sgx, not to snp",
     );
     check(
         &on("tpm", json!({ "AcceptedAdvisories": ["INTEL-SA-00615"] })),
         "$.Packages.machine.AcceptedAdvisories",
-        "belongs to platforms sgx and tdx, not to tpm",
+        "belongs to platform sgx, not to tpm",
     );
-    let policy = json!({ "tcb": { "accepted_statuses": ["UpToDate"] } });
+    let policy = json!({ "tcb": { "evaluation_number_min": 17 } });
     let mut twice = with("/Packages/enclave/Policy", policy);
     set(
         &mut twice,
@@ -226,7 +226,7 @@ fn marblerun_s_statuses_and_advisories_become_the_policy_of_intel_platforms() {
     check(
         &twice,
         "$.Packages.enclave.AcceptedTCBStatuses",
-        "`Policy` says `tcb.accepted_statuses` as well",
+        "say it in one place",
     );
 }
 
@@ -253,6 +253,11 @@ fn what_a_policy_leaves_open_is_told() {
 
     assert_eq!(told("tdx", json!({})), ["tdx_boot"]);
     let rtmr1 = json!(["00".repeat(48)]);
+    assert_eq!(told("tdx", json!({ "rtmr3": rtmr1 })), ["tdx_boot"]);
+    assert_eq!(
+        told("tdx", json!({ "programs": ["22".repeat(32)] })),
+        ["tdx_boot"]
+    );
     assert_eq!(told("tdx", json!({ "rtmr1": rtmr1 })), [""; 0]);
     assert_eq!(
         told("tdx", json!({ "rtmr1": rtmr1, "service_tds": ["11".repeat(48)] })),
@@ -376,4 +381,16 @@ fn an_infrastructure_that_cannot_be_enforced_is_an_error() {
             .iter()
             .all(|warning| warning.code != "infrastructure_open")
     );
+}
+
+#[test]
+fn debug_mode_is_accepted_on_sgx_only() {
+    for platform in ["tdx", "snp", "tpm"] {
+        accepted(&on(platform, json!({ "Debug": false })));
+        check(
+            &on(platform, json!({ "Debug": true })),
+            "$.Packages.machine.Debug",
+            "no debug mode",
+        );
+    }
 }

@@ -6,6 +6,7 @@ use strongroom_crypto::time::UnixTime;
 
 use super::facts::{PlatformFacts, TcbFacts};
 use super::policy::{Demand, HardwarePolicy, TcbPolicy};
+use super::status::TcbStatus;
 use super::step;
 use crate::reference::any_of;
 use crate::report::Report;
@@ -86,7 +87,16 @@ impl TcbPolicy {
 }
 
 fn check_advisories(tcb: &TcbFacts, policy: &TcbPolicy, report: &mut Report) {
-    if policy.accepted_advisories.is_empty() && policy.denied_advisories.is_empty() {
+    // An empty list asks nothing.
+    let asked = [
+        (true, &policy.accepted_advisories),
+        (
+            tcb.status == TcbStatus::SWHardeningNeeded,
+            &policy.hardening_advisories,
+        ),
+    ];
+    let asked = asked.map(|(applies, list)| Some(list).filter(|list| applies && !list.is_empty()));
+    if asked.iter().all(Option::is_none) && policy.denied_advisories.is_empty() {
         report.skip(
             step::TCB_ADVISORIES,
             format!("the policy names none; open are {}", listed(&tcb.advisories)),
@@ -98,7 +108,7 @@ fn check_advisories(tcb: &TcbFacts, policy: &TcbPolicy, report: &mut Report) {
         .advisories
         .iter()
         .filter(|id| {
-            let unknown = !policy.accepted_advisories.is_empty() && !names(&policy.accepted_advisories, id);
+            let unknown = asked.iter().flatten().any(|accepted| !names(accepted, id));
             unknown || names(&policy.denied_advisories, id)
         })
         .cloned()

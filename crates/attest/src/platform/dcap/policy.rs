@@ -19,6 +19,10 @@ pub struct TcbPolicy {
     /// If not empty, every advisory that is open on the platform has to stand here.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub accepted_advisories: BTreeSet<String>,
+    /// If not empty, every advisory that is open on a platform of status `SWHardeningNeeded` has to stand here: what is
+    /// asked of software there is known by name. Other statuses are not concerned.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hardening_advisories: BTreeSet<String>,
     /// No advisory that is open on the platform may stand here.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub denied_advisories: BTreeSet<String>,
@@ -71,6 +75,7 @@ impl Default for TcbPolicy {
             accepted_statuses: [TcbStatus::UpToDate, TcbStatus::SWHardeningNeeded].into(),
             grace_days: BTreeMap::new(),
             accepted_advisories: BTreeSet::new(),
+            hardening_advisories: BTreeSet::new(),
             denied_advisories: BTreeSet::new(),
             evaluation_number_min: None,
             collateral_age_days_max: None,
