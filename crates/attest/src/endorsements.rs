@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use strongroom_crypto::digest::{Digest32, sha256};
 use strongroom_crypto::x509::crl::Crl;
 use strongroom_crypto::x509::{Certificate, X509Error};
@@ -22,6 +23,13 @@ pub struct Endorsements {
     crls: Vec<Arc<Crl>>,
     evaluation_floors: BTreeMap<String, u32>,
     signatures: SignatureCache,
+}
+
+/// The member that every version of collateral has; the rest is for the check that uses it.
+#[derive(Deserialize)]
+struct CollateralMark {
+    #[serde(rename = "tcb_info")]
+    _tcb_info: IgnoredAny,
 }
 
 /// Bytes are no endorsement of any platform.
@@ -91,9 +99,7 @@ impl Endorsements {
         if !text.trim_start().starts_with('{') {
             return self.add_pem(text);
         }
-        let json: serde_json::Value = serde_json::from_str(text).map_err(|_| NotAnEndorsement)?;
-        // The member that every version of the form has; the rest is for the check that uses it.
-        json.get("tcb_info").ok_or(NotAnEndorsement)?;
+        serde_json::from_str::<CollateralMark>(text).map_err(|_| NotAnEndorsement)?;
         self.add_collateral(&Arc::new(CollateralText::new(text)))
     }
 
