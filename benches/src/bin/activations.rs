@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use strongroom_attest::{CoordinatorExpectation, Endorsements};
-use strongroom_attester::{Attester, TeeChoice, detect};
+use strongroom_attester::{Attester, TeeChoice, Workload, detect};
 use strongroom_benches::Failure;
 use strongroom_benches::arguments::Arguments;
 use strongroom_benches::bare::{Bare, names, now};
@@ -210,8 +210,11 @@ async fn activation(deployment: Arc<Deployment>) -> Result<Arc<Deployment>, Fail
 
 /// What the platform costs each time it is asked: here a process that signs, elsewhere a device.
 async fn evidence(deployment: Arc<Deployment>) -> Result<Arc<Deployment>, Failure> {
-    let description = Some(&deployment.description_bytes[..]);
-    deployment.attester.evidence(&[7; 64], description).await?;
+    let workload = Workload {
+        description: &deployment.description_bytes,
+        digest: deployment.description.digest(),
+    };
+    deployment.attester.evidence(&[7; 64], Some(workload)).await?;
     Ok(deployment)
 }
 

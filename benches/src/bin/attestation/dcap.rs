@@ -38,7 +38,9 @@ fn verify(rounds: usize, platform: Platform, quote: &[u8], collateral: &str) -> 
     compare(
         rounds,
         [
-            ("dcap-qvl: verify, claims only", &mut || their_check(quote, &theirs)),
+            ("dcap-qvl: verify, claims only", &mut || {
+                their_check(quote, &theirs)
+            }),
             (
                 "strongroom: every check, certificates seen for the first time",
                 &mut || inspect(platform, &evidence, &Endorsements::none().and(&known)),
