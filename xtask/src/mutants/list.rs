@@ -9,8 +9,8 @@ const MEASUREMENT: Edit = Edit {
 };
 const WORKLOAD: Edit = Edit {
     file: "crates/attest/src/reference.rs",
-    find: "check_workload(report, &expected.workloads, claims.workload());",
-    replace: "check_workload(report, claims.workload().as_slice(), claims.workload());",
+    find: "check_workload(report, expected, claims.workload());",
+    replace: "if false {\n            check_workload(report, expected, claims.workload());\n        }",
 };
 const PROGRAM: Edit = Edit {
     file: "crates/launcher/src/measure.rs",
