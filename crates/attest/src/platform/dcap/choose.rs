@@ -104,12 +104,13 @@ impl<'a> Given<'a> {
         best.map(|readable| readable.collateral)
     }
 
-    /// The highest evaluation number of genuine collateral beside the one that is used. It counts at any time: what
-    /// ended, or is of a time to come, shows as well as any that Intel published it.
-    pub(super) fn evaluation_floor(&self, used: &Collateral) -> Option<u32> {
+    /// The highest evaluation number of genuine collateral beside the one that is used. What ended counts: Intel
+    /// published it. What is of a time to come at `now` could not have been seen then, and archives hold such.
+    pub(super) fn evaluation_floor(&self, used: &Collateral, now: UnixTime) -> Option<u32> {
         let others = self.readable.iter();
         others
             .filter(|other| other.genuine && !std::ptr::eq(other.collateral, used))
+            .filter(|other| other.collateral.tcb_info.says.issue_date.0 <= now)
             .map(|other| other.collateral.evaluation_number())
             .max()
     }

@@ -192,7 +192,7 @@ pub(super) fn check_rollback(
     let family = collateral.tcb_info.says.fmspc.to_string();
     let before = context.endorsements.evaluation_floor(&family);
     let found = collateral.evaluation_number();
-    match before.max(given.evaluation_floor(collateral)) {
+    match before.max(given.evaluation_floor(collateral, context.now)) {
         None => report.skip(step::ROLLBACK, "none was seen before"),
         Some(floor) => report.check(
             step::ROLLBACK,
