@@ -49,6 +49,7 @@ mod inspect;
 pub mod parts;
 pub mod platform;
 mod policy;
+mod reader;
 pub mod reference;
 pub mod report;
 mod report_file;

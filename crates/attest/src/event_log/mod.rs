@@ -23,7 +23,6 @@ pub mod content;
 mod event_type;
 pub mod ima;
 pub mod policy;
-mod reader;
 pub mod replay;
 pub mod runtime;
 pub mod separators;

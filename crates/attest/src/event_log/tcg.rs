@@ -7,7 +7,7 @@
 
 use super::algorithm::Algorithm;
 use super::event_type::EventType;
-use super::reader::Reader;
+use crate::reader::{LittleEndian, Reader};
 
 /// Bytes of a log, the area around it included.
 pub const LOG_BYTES_MAX: usize = 4 << 20;
@@ -137,7 +137,7 @@ impl<'a> EventLog<'a> {
         if bytes.len() > LOG_BYTES_MAX {
             return Err(LogError::TooLarge { length: bytes.len() });
         }
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::<LittleEndian>::new(bytes);
         let algorithms = header(&mut reader)?;
         let mut events = Vec::new();
         while !is_end(reader.rest(), events.len())? {
@@ -206,7 +206,7 @@ impl<'a> Event<'a> {
 
     /// The digests, one for each algorithm at most.
     pub fn digests(&self) -> impl Iterator<Item = (Algorithm, &'a [u8])> + use<'a> {
-        let mut reader = Reader::new(self.digests);
+        let mut reader = Reader::<LittleEndian>::new(self.digests);
         std::iter::from_fn(move || digest(&mut reader))
     }
 
@@ -219,7 +219,7 @@ impl<'a> Event<'a> {
     }
 }
 
-fn header(reader: &mut Reader<'_>) -> Result<Vec<Algorithm>, LogError> {
+fn header(reader: &mut Reader<'_, LittleEndian>) -> Result<Vec<Algorithm>, LogError> {
     let short = LogError::Header("too short");
     let mut record = || {
         let _index = reader.u32()?;
@@ -231,7 +231,7 @@ fn header(reader: &mut Reader<'_>) -> Result<Vec<Algorithm>, LogError> {
     if event_type != EventType::NO_ACTION {
         return Err(LogError::Header("its type is not EV_NO_ACTION"));
     }
-    let mut fields = Reader::new(data);
+    let mut fields = Reader::<LittleEndian>::new(data);
     if fields.take(SPEC_ID_SIGNATURE.len()) != Some(SPEC_ID_SIGNATURE) {
         return Err(LogError::Header("its signature is another"));
     }
@@ -248,7 +248,7 @@ fn header(reader: &mut Reader<'_>) -> Result<Vec<Algorithm>, LogError> {
     Ok(algorithms)
 }
 
-fn announced(fields: &mut Reader<'_>) -> Result<Vec<Algorithm>, LogError> {
+fn announced(fields: &mut Reader<'_, LittleEndian>) -> Result<Vec<Algorithm>, LogError> {
     let count = fields.u32().ok_or(LogError::Header("too short"))?;
     if count == 0 || count > ALGORITHMS_MAX as u32 {
         return Err(LogError::Header("it names no algorithm, or more than there are"));
@@ -289,7 +289,7 @@ fn is_end(rest: &[u8], number: usize) -> Result<bool, LogError> {
 }
 
 fn event<'a>(
-    reader: &mut Reader<'a>,
+    reader: &mut Reader<'a, LittleEndian>,
     number: usize,
     algorithms: &[Algorithm],
 ) -> Result<Event<'a>, LogError> {
@@ -313,7 +313,7 @@ fn event<'a>(
 }
 
 fn check_digests(
-    reader: &mut Reader<'_>,
+    reader: &mut Reader<'_, LittleEndian>,
     number: usize,
     count: u32,
     algorithms: &[Algorithm],
@@ -338,7 +338,7 @@ fn check_digests(
     Ok(())
 }
 
-fn digest<'a>(reader: &mut Reader<'a>) -> Option<(Algorithm, &'a [u8])> {
+fn digest<'a>(reader: &mut Reader<'a, LittleEndian>) -> Option<(Algorithm, &'a [u8])> {
     let algorithm = Algorithm::of(reader.u16()?)?;
     Some((algorithm, reader.take(algorithm.size())?))
 }

@@ -1,7 +1,7 @@
 //! What boot loaders and kernels log.
 
-use super::super::reader::Reader;
 use super::{Content, Measured, text};
+use crate::reader::{LittleEndian, Reader};
 
 /// Prefixes of GRUB's strings (GRUB manual, "Measured Boot"; the second of each as Red Hat's GRUB wrote it before), and
 /// the label that stands for them.
@@ -66,7 +66,7 @@ struct Tagged<'a> {
 
 impl<'a> Tagged<'a> {
     fn parse(data: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(data);
+        let mut reader = Reader::<LittleEndian>::new(data);
         let tag = reader.u32()?;
         let content = reader.sized()?;
         reader.rest().is_empty().then_some(Self { tag, content })
@@ -98,7 +98,7 @@ pub(super) fn claimed_tagged(data: &[u8]) -> Option<Content> {
 /// measured; for `td_payload_info` that is the command line with zeros behind it.
 pub(super) fn td_shim(data: &[u8], measured: Measured<'_>) -> Option<Content> {
     const NAME_BYTES: usize = 16;
-    let mut reader = Reader::new(data);
+    let mut reader = Reader::<LittleEndian>::new(data);
     let name = reader.take(NAME_BYTES)?;
     let info = reader.sized()?;
     if !reader.rest().is_empty() {

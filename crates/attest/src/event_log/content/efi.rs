@@ -1,7 +1,7 @@
 //! Structures that UEFI firmware logs (TCG PC Client Platform Firmware Profile 1.06 §10.2; UEFI 2.10).
 
-use super::super::reader::Reader;
 use super::{Content, Measured, text};
+use crate::reader::{LittleEndian, Reader};
 
 /// UEFI_VARIABLE_DATA: whose it is, its name, its value.
 struct Variable<'a> {
@@ -12,7 +12,7 @@ struct Variable<'a> {
 
 impl<'a> Variable<'a> {
     fn parse(data: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(data);
+        let mut reader = Reader::<LittleEndian>::new(data);
         let owner = reader.array()?;
         let name_length = usize::try_from(reader.u64()?).ok()?.checked_mul(2)?;
         let value_length = usize::try_from(reader.u64()?).ok()?;
@@ -73,7 +73,7 @@ pub(super) fn partition_table(data: &[u8], measured: Measured<'_>) -> Option<Con
     const HEADER_BYTES: usize = 92;
     const DISK_AT: usize = 56;
     let proven = measured.prove(data)?;
-    let mut reader = Reader::new(data);
+    let mut reader = Reader::<LittleEndian>::new(data);
     let header = reader.take(HEADER_BYTES)?;
     let (disk, _) = header.get(DISK_AT..)?.split_first_chunk()?;
     let partitions = reader.u64()?;
@@ -85,10 +85,10 @@ pub(super) fn partition_table(data: &[u8], measured: Measured<'_>) -> Option<Con
 pub(super) fn image(data: &[u8]) -> Option<Content> {
     const MEDIA: u8 = 4;
     const FILE_PATH: u8 = 4;
-    let mut reader = Reader::new(data);
+    let mut reader = Reader::<LittleEndian>::new(data);
     reader.take(24)?; // address, length, address it was linked for
     let path_length = usize::try_from(reader.u64()?).ok()?;
-    let mut path = Reader::new(reader.take(path_length)?);
+    let mut path = Reader::<LittleEndian>::new(reader.take(path_length)?);
     let mut names = Vec::new();
     while let Some([kind, part, low, high]) = path.array() {
         let length = usize::from(u16::from_le_bytes([low, high])).checked_sub(4)?;
@@ -107,14 +107,14 @@ pub(super) fn image(data: &[u8]) -> Option<Content> {
 
 /// A description with its length before it, and addresses behind it; or addresses alone.
 pub(super) fn described(data: &[u8]) -> Option<Content> {
-    let mut reader = Reader::new(data);
+    let mut reader = Reader::<LittleEndian>::new(data);
     let length = usize::from(reader.u8()?);
     let description = reader.take(length).and_then(text::utf8);
     let rest = reader.rest().len();
     match description {
         Some(description) if rest >= 8 => Some(Content::opaque(description)),
         _ => {
-            let mut addresses = Reader::new(data);
+            let mut addresses = Reader::<LittleEndian>::new(data);
             let (base, length) = (addresses.u64()?, addresses.u64()?);
             addresses
                 .rest()

@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use super::super::reader::Reader;
 use super::{ENTRIES_MAX, Entry, ImaError, Template};
+use crate::reader::{LittleEndian, Reader};
 
 const SHA1_BYTES: usize = 20;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Entry<'_>>, ImaError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = Reader::<LittleEndian>::new(bytes);
     let mut entries = Vec::new();
     while !reader.rest().is_empty() {
         let number = entries.len() + 1;

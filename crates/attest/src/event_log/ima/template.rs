@@ -1,6 +1,6 @@
 //! What an entry consists of: fields with their lengths before them, which ones its template says.
 
-use super::super::reader::Reader;
+use crate::reader::{LittleEndian, Reader};
 
 /// Which fields an entry has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(super) struct Fields<'d> {
 
 impl<'d> Fields<'d> {
     pub(super) fn parse(template: Template, data: &'d [u8]) -> Option<Self> {
-        let mut reader = Reader::new(data);
+        let mut reader = Reader::<LittleEndian>::new(data);
         let hash = reader.sized()?;
         let path = reader.sized()?.strip_suffix(&[0])?;
         if template.has_more() {

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::fields::Fields;
 use crate::hex_bytes::HexBytes;
+use crate::reader::{LittleEndian, Reader};
 
 /// Bytes of a report.
 pub(crate) const ENCLAVE_REPORT_BYTES: usize = 384;
@@ -42,10 +42,11 @@ pub struct EnclaveReport {
 
 impl EnclaveReport {
     pub(crate) fn parse(bytes: &[u8; ENCLAVE_REPORT_BYTES]) -> Self {
-        Self::read(&mut Fields(bytes)).expect("the fields of an enclave's report have 384 bytes together")
+        Self::read(&mut Reader::<LittleEndian>::new(bytes))
+            .expect("the fields of an enclave's report have 384 bytes together")
     }
 
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    fn read(fields: &mut Reader<'_, LittleEndian>) -> Option<Self> {
         let cpu_svn = fields.array().map(HexBytes)?;
         let misc_select = fields.u32()?;
         fields.take(12)?;

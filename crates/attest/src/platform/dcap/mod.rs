@@ -14,7 +14,6 @@ mod endorsed;
 mod evaluate;
 mod evidence;
 mod facts;
-pub(crate) mod fields;
 mod pck;
 mod policy;
 mod qe;

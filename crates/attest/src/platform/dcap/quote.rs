@@ -13,9 +13,9 @@
 //! with zeros are common.
 
 use super::enclave::{ENCLAVE_REPORT_BYTES, EnclaveReport};
-use super::fields::Fields;
 use crate::platform::Platform;
 use crate::platform::tdx::report::{TD10_BYTES, TD15_BYTES, TD15EX_BYTES, TdReport};
+use crate::reader::{LittleEndian, Reader};
 
 /// Vendor id of Intel's quoting enclaves.
 pub(crate) const INTEL_QE_VENDOR_ID: [u8; 16] = [
@@ -70,7 +70,7 @@ pub(crate) struct Trailing {
 /// The platform whose quote begins like these bytes; with `expected`, only if they can be its quote. A header is enough,
 /// so that a quote that was cut or damaged is told from bytes of another kind.
 pub(crate) fn recognise(expected: Option<Platform>, bytes: &[u8]) -> Option<Platform> {
-    let mut fields = Fields(bytes);
+    let mut fields = Reader::<LittleEndian>::new(bytes);
     let (version, key_type, tee) = (fields.u16()?, fields.u16()?, fields.u32()?);
     let by_tee = match tee {
         TEE_SGX => Some(Platform::Sgx),
@@ -104,15 +104,15 @@ impl Quote {
     /// # Errors
     /// A half sentence about what is wrong.
     pub(crate) fn parse(platform: Platform, bytes: &[u8]) -> Result<Self, &'static str> {
-        let mut fields = Fields(bytes);
+        let mut fields = Reader::<LittleEndian>::new(bytes);
         let header = Header::read(&mut fields).ok_or("the quote ends in its header")?;
         header.check(platform)?;
         let body = read_body(platform, header.version, &mut fields)?;
-        let signed = bytes[..bytes.len() - fields.0.len()].to_vec();
+        let signed = bytes[..bytes.len() - fields.rest().len()].to_vec();
         let signature_data = fields.sized().ok_or("the quote ends in its signature")?;
         let mut trailing = Trailing::default();
-        trailing.add(fields.0);
-        let mut fields = Fields(signature_data);
+        trailing.add(fields.rest());
+        let mut fields = Reader::<LittleEndian>::new(signature_data);
         let cut = "the quote's signature data is cut short";
         let signature = fields.array().ok_or(cut)?;
         let attestation_key = fields.array().ok_or(cut)?;
@@ -121,8 +121,8 @@ impl Quote {
                 return Err("the quote's certification data holds no report of the quoting enclave");
             }
             let inner = fields.sized().ok_or(cut)?;
-            trailing.add(fields.0);
-            fields = Fields(inner);
+            trailing.add(fields.rest());
+            fields = Reader::<LittleEndian>::new(inner);
         }
         let qe_report = fields.array().ok_or(cut)?;
         let qe_report_signature = fields.array().ok_or(cut)?;
@@ -130,7 +130,7 @@ impl Quote {
         let qe_authentication_data = fields.take(usize::from(authentication_bytes)).ok_or(cut)?;
         let certification_type = fields.u16().ok_or(cut)?;
         let certification_data = fields.sized().ok_or(cut)?;
-        trailing.add(fields.0);
+        trailing.add(fields.rest());
         Ok(Self {
             version: header.version,
             qe_vendor_id: header.qe_vendor_id,
@@ -163,7 +163,7 @@ struct Header {
 }
 
 impl Header {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    fn read(fields: &mut Reader<'_, LittleEndian>) -> Option<Self> {
         let (version, key_type, tee) = (fields.u16()?, fields.u16()?, fields.u32()?);
         fields.take(4)?;
         let qe_vendor_id = fields.array()?;
@@ -194,7 +194,11 @@ impl Header {
     }
 }
 
-fn read_body(platform: Platform, version: u16, fields: &mut Fields<'_>) -> Result<Body, &'static str> {
+fn read_body(
+    platform: Platform,
+    version: u16,
+    fields: &mut Reader<'_, LittleEndian>,
+) -> Result<Body, &'static str> {
     let cut = "the quote ends in its body";
     if platform == Platform::Sgx {
         let report = fields.array().ok_or(cut)?;

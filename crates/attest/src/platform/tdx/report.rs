@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::hex_bytes::HexBytes;
-use crate::platform::dcap::fields::Fields;
+use crate::reader::{LittleEndian, Reader};
 
 /// Bytes of a TDX 1.0 body.
 pub(crate) const TD10_BYTES: usize = 584;
@@ -86,12 +86,12 @@ pub struct Extension {
 impl TdReport {
     /// Reads a body of one of the three lengths.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut fields = Fields(bytes);
+        let mut fields = Reader::<LittleEndian>::new(bytes);
         let report = Self::read(&mut fields, bytes.len())?;
-        fields.0.is_empty().then_some(report)
+        fields.is_empty().then_some(report)
     }
 
-    fn read(fields: &mut Fields<'_>, length: usize) -> Option<Self> {
+    fn read(fields: &mut Reader<'_, LittleEndian>, length: usize) -> Option<Self> {
         Some(Self {
             tee_tcb_svn: fields.array().map(HexBytes)?,
             mrseam: fields.array().map(HexBytes)?,
@@ -125,7 +125,7 @@ impl TdReport {
 }
 
 impl Td15 {
-    fn read(fields: &mut Fields<'_>, length: usize) -> Option<Self> {
+    fn read(fields: &mut Reader<'_, LittleEndian>, length: usize) -> Option<Self> {
         Some(Self {
             tee_tcb_svn2: fields.array().map(HexBytes)?,
             mrservicetd: fields.array().map(HexBytes)?,
@@ -138,7 +138,7 @@ impl Td15 {
 }
 
 impl Extension {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    fn read(fields: &mut Reader<'_, LittleEndian>) -> Option<Self> {
         Some(Self {
             vm_id: fields.array().map(|[byte]| byte)?,
             td_id: fields.array().map(HexBytes)?,

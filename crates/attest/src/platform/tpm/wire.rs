@@ -1,59 +1,7 @@
-//! Reads what TPMs write: big-endian numbers and sized buffers (TPM 2.0 Library, Part 2 §4). Copies and allocates
-//! nothing.
+//! What TPMs write: big-endian numbers and sized buffers (TPM 2.0 Library, Part 2 §4), and the numbers of algorithms.
 
-/// What is left to read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
-    /// All that is left.
-    pub(super) const fn rest(self) -> &'a [u8] {
-        self.0
-    }
-
-    pub(super) const fn is_empty(self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The next `length` bytes; none where fewer are left.
-    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    pub(super) fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[byte]| byte)
-    }
-
-    pub(super) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    /// A TPM2B structure: a size of 2 bytes and as many bytes behind it.
-    pub(super) fn sized(&mut self) -> Option<&'a [u8]> {
-        let size = self.u16()?;
-        self.take(usize::from(size))
-    }
-}
+/// What is left of what a TPM wrote.
+pub(super) type Reader<'a> = crate::reader::Reader<'a, crate::reader::BigEndian>;
 
 /// What a TPM2B structure around exactly these bytes holds. The structures here all begin with a number that is no
 /// possible size of theirs, so both forms can be told apart.
@@ -101,13 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_read_past_the_end() {
-        let mut reader = Reader::new(&[0, 2, 7, 8, 9]);
-        assert_eq!(reader.sized(), Some(&[7, 8][..]));
-        assert_eq!(reader.u16(), None);
-        assert_eq!(reader.u8(), Some(9));
-        assert!(reader.is_empty());
-        assert_eq!(Reader::new(&[0xff, 0xff, 1]).sized(), None);
+    fn a_sized_structure_is_unwrapped_where_it_is_all_there_is() {
         assert_eq!(unwrap_sized(&[0, 1, 5]), Some(&[5][..]));
         assert_eq!(unwrap_sized(&[0, 1, 5, 6]), None);
         assert_eq!(unwrap_sized(&[]), None);
