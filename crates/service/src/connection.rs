@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 use rustls::ProtocolVersion;
 use rustls_pki_types::CertificateDer;
@@ -26,6 +27,7 @@ pub struct ConnectionInfo {
     /// Leaf certificate (DER) that this server presented on this connection, where the listener was told.
     pub server_certificate: Option<CertificateDer<'static>>,
     pub(crate) close: CancellationToken,
+    pub(crate) lifetime: Arc<()>,
 }
 
 impl ConnectionInfo {
@@ -39,6 +41,7 @@ impl ConnectionInfo {
             protocol: None,
             server_certificate: None,
             close: CancellationToken::new(),
+            lifetime: Arc::default(),
         }
     }
 
@@ -46,6 +49,12 @@ impl ConnectionInfo {
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
         self.peer_certificates.first()
+    }
+
+    /// Something that is gone when the connection is: what belongs to the connection alone is kept beside it.
+    #[must_use]
+    pub fn lifetime(&self) -> Weak<()> {
+        Arc::downgrade(&self.lifetime)
     }
 
     /// Ends the connection once the requests in flight are answered.

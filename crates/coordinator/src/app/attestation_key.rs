@@ -18,8 +18,11 @@ impl Coordinator {
     /// [`Failure`] where the platform has none that have to be enrolled.
     pub async fn attestation_key(&self) -> Result<EnrolmentRequest, Failure> {
         let enrolment = self.enrolment()?;
-        let _turn = self.evidence_slots.turn().await?;
-        enrolment.request().await.map_err(|error| unavailable(&error))
+        let asked = self.attestation_key.get_or_try_init(async || {
+            let _turn = self.evidence_slots.turn().await?;
+            enrolment.request().await.map_err(|error| unavailable(&error))
+        });
+        asked.await.cloned()
     }
 
     /// The secret in a credential that somebody made for these keys.

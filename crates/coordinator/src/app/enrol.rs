@@ -73,7 +73,12 @@ impl Coordinator {
         let session = random::array(&*self.random);
         let credential = challenged.credential().clone();
         let pending = &self.enrolments.pending;
-        let put = pending.put(session, exporter, challenged, self.now().ms);
+        let put = pending.put(
+            session,
+            (exporter, connection.lifetime()),
+            challenged,
+            self.now().ms,
+        );
         put.map_err(|TooMany| {
             self.count_refusal(LIMIT);
             let message = format!("too many enrolments are under way [{LIMIT}]");

@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use strongroom_attest::Endorsements;
-use strongroom_attester::Attester;
+use strongroom_attester::{Attester, EnrolmentRequest};
 use strongroom_crypto::random::Random;
 use strongroom_crypto::x509::Names;
+use tokio::sync::OnceCell;
 
 use crate::refusals::Refusals;
 use crate::state::{Deployment, Now};
@@ -74,6 +75,8 @@ pub struct Coordinator {
     clock: Clock,
     endorsements: Arc<Endorsements>,
     enrolments: enrol::Enrolments,
+    /// The platform's keys, asked for once: anybody may ask, and a platform does one thing at a time.
+    attestation_key: OnceCell<EnrolmentRequest>,
     refusals: Refusals,
     quote: Mutex<Option<quote::Cached>>,
     recovery_key: Mutex<Option<Arc<recover::Ephemeral>>>,
@@ -120,6 +123,7 @@ impl Coordinator {
             clock,
             endorsements,
             enrolments,
+            attestation_key: OnceCell::new(),
             refusals,
             quote,
             recovery_key,

@@ -1,8 +1,8 @@
-//! Things that wait for one answer: taken out once, on the connection on which they were put, within their time; and only
-//! so many of them.
+//! Things that wait for one answer: taken out once, on the connection on which they were put, within their time and that
+//! connection's; and only so many of them, so that whoever would hold all places has to hold as many connections.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, Weak};
 
 /// Names a thing to its caller.
 pub type SessionId = [u8; 16];
@@ -20,6 +20,8 @@ struct Waiting<T> {
     thing: T,
     /// The connection, by its exporter.
     connection: [u8; 32],
+    /// Gone when the connection is.
+    lifetime: Weak<()>,
     until_ms: u64,
 }
 
@@ -41,9 +43,17 @@ impl<T> Once<T> {
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn put(&self, id: SessionId, connection: [u8; 32], thing: T, now_ms: u64) -> Result<(), TooMany> {
+    pub fn put(
+        &self,
+        id: SessionId,
+        (connection, lifetime): ([u8; 32], Weak<()>),
+        thing: T,
+        now_ms: u64,
+    ) -> Result<(), TooMany> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, other| other.until_ms > now_ms && other.connection != connection);
+        waiting.retain(|_, other| {
+            other.until_ms > now_ms && other.lifetime.strong_count() > 0 && other.connection != connection
+        });
         if waiting.len() >= self.count_max {
             return Err(TooMany);
         }
@@ -51,6 +61,7 @@ impl<T> Once<T> {
         let waits = Waiting {
             thing,
             connection,
+            lifetime,
             until_ms,
         };
         waiting.insert(id, waits);
@@ -68,14 +79,23 @@ impl<T> Once<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, LazyLock};
+
     use super::*;
 
     const HERE: [u8; 32] = [1; 32];
     const THERE: [u8; 32] = [2; 32];
 
+    /// A connection that outlives the test.
+    fn open(exporter: [u8; 32]) -> ([u8; 32], Weak<()>) {
+        static ALIVE: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
+        (exporter, Arc::downgrade(&ALIVE))
+    }
+
     fn one() -> Once<&'static str> {
         let once = Once::new(2, 120);
-        once.put([7; 16], HERE, "thing", 1000).expect("there is room");
+        once.put([7; 16], open(HERE), "thing", 1000)
+            .expect("there is room");
         once
     }
 
@@ -107,13 +127,25 @@ mod tests {
     fn only_so_many_wait_and_what_is_over_makes_room() {
         let once = one();
         assert_eq!(
-            once.put([8; 16], HERE, "again", 1000),
+            once.put([8; 16], open(HERE), "again", 1000),
             Ok(()),
             "takes the other's place"
         );
         assert_eq!(once.take(&[7; 16], &HERE, 1001), None);
-        assert_eq!(once.put([9; 16], THERE, "second", 1000), Ok(()));
-        assert_eq!(once.put([10; 16], [3; 32], "third", 1000), Err(TooMany));
-        assert_eq!(once.put([10; 16], [3; 32], "third", 121_000), Ok(()));
+        assert_eq!(once.put([9; 16], open(THERE), "second", 1000), Ok(()));
+        assert_eq!(once.put([10; 16], open([3; 32]), "third", 1000), Err(TooMany));
+        assert_eq!(once.put([10; 16], open([3; 32]), "third", 121_000), Ok(()));
+    }
+
+    #[test]
+    fn a_connection_that_ended_holds_no_place() {
+        let once = one();
+        let alive = Arc::new(());
+        let ends = (THERE, Arc::downgrade(&alive));
+        assert_eq!(once.put([9; 16], ends, "second", 1000), Ok(()));
+        assert_eq!(once.put([10; 16], open([3; 32]), "third", 1000), Err(TooMany));
+        drop(alive);
+        assert_eq!(once.put([10; 16], open([3; 32]), "third", 1000), Ok(()));
+        assert_eq!(once.take(&[7; 16], &HERE, 1001), Some("thing"), "others stay");
     }
 }

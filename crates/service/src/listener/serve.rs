@@ -69,6 +69,7 @@ where
         protocol: None,
         server_certificate: None,
         close: shared.finish.child_token(),
+        lifetime: Arc::default(),
     };
     let (tls, exporter_label) = match &shared.transport {
         Transport::Plain => {
