@@ -1,6 +1,7 @@
 //! A copy of the sources to work on, with a target folder of its own: the project itself is never touched.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -21,7 +22,8 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    /// Brings the copy up to date. Only files that differ are written, so that cargo builds only what changed.
+    /// Brings the copy up to date. Only files that differ are written, so that cargo builds only what changed; what the
+    /// project no longer has goes, or a module that moved would stand there twice.
     pub(super) fn open() -> Result<Self> {
         let target = Metadata::read(Scope::Members)?.target_directory.join("mutants");
         let workshop = Self {
@@ -37,10 +39,14 @@ impl Workshop {
             "git ls-files failed: this chore needs a checkout"
         );
         let listing = String::from_utf8(listing.stdout).context("a file name is not UTF-8")?;
+        let mut kept = BTreeSet::new();
         for path in listing.split_terminator('\0') {
             let Ok(bytes) = fs::read(path) else { continue };
-            write_if_changed(&workshop.tree.join(path), &bytes)?;
+            let copy = workshop.tree.join(path);
+            write_if_changed(&copy, &bytes)?;
+            kept.insert(copy);
         }
+        remove_others(&workshop.tree, &kept)?;
         Ok(workshop)
     }
 
@@ -124,4 +130,37 @@ fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = path.parent().context("a file has a folder")?;
     fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Removes every file below `folder` but those that are kept, and folders that end up empty.
+fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() {
+            remove_others(&path, kept)?;
+            // One that still holds something stays.
+            let _ = fs::remove_dir(&path);
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_project_no_longer_has_leaves_the_copy() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let at = |path: &str| folder.path().join(path);
+        for path in ["src/lib.rs", "src/moved.rs", "src/gone/mod.rs"] {
+            write_if_changed(&at(path), b"").expect("a file");
+        }
+        remove_others(folder.path(), &BTreeSet::from([at("src/lib.rs")])).expect("removed");
+        assert!(at("src/lib.rs").exists());
+        assert!(!at("src/moved.rs").exists() && !at("src/gone").exists());
+    }
 }
