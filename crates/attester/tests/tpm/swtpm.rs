@@ -1,6 +1,7 @@
 //! A software TPM (`swtpm`) of the test's own, manufactured under a certificate authority of the test's own.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -100,7 +101,8 @@ impl Swtpm {
             .expect("swtpm is installed");
         self.process = Some(child);
         let deadline = Instant::now() + START_TIMEOUT;
-        while !self.socket().exists() {
+        // The socket's name is there before anybody listens behind it.
+        while UnixStream::connect(self.socket()).is_err() {
             assert!(Instant::now() < deadline, "swtpm does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
