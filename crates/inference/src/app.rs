@@ -13,9 +13,9 @@ use crate::clients::Permit;
 use crate::engine::{Call, Signature};
 use crate::error::RequestError;
 use crate::metrics::{Metrics, Phase};
+use crate::model::VersionChoice;
 use crate::model::registry::{self, Model, Models, Servable};
 use crate::queue::Workers;
-use crate::rest::route::VersionChoice;
 use crate::tensor::Tensor;
 use crate::tensor::proto::Encoding;
 

@@ -8,8 +8,8 @@ use strongroom_api::serving::{
 
 use crate::app::App;
 use crate::error::RequestError;
+use crate::model::VersionChoice;
 use crate::model::registry::{Servable, State};
-use crate::rest::route::VersionChoice;
 
 /// States of one version or of all, newest first. A label is ignored, as in TensorFlow Serving.
 ///
@@ -52,11 +52,7 @@ pub fn status(
 /// Signatures of a loaded version, as metadata shows them.
 #[must_use]
 pub fn signatures(servable: &Servable) -> BTreeMap<String, SignatureDef> {
-    let signatures = servable.signatures();
-    signatures
-        .iter()
-        .map(|(name, signature)| (name.clone(), signature.to_proto()))
-        .collect()
+    servable.definitions()
 }
 
 fn version_status(version: i64, state: &State) -> ModelVersionStatus {

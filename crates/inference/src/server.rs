@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, Clock};
 use crate::config::{Config, Identity, Listen, Mode, TlsPlan};
-use crate::engine;
+use crate::engine::{self, EngineError};
 use crate::metrics::Metrics;
 use crate::model::load::{LoadError, Loader};
 use crate::model::registry::Models;
@@ -57,6 +57,9 @@ pub enum StartError {
         /// Why.
         source: LoadError,
     },
+    /// An engine's library cannot be loaded.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -83,6 +86,7 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Model { source, .. } => source.code(),
+            Self::Engine(error) => error.code(),
             Self::Tls(_) => "server.tls",
             Self::Bind { .. } => "server.bind",
             Self::Io(..) => "server.io",
@@ -143,7 +147,7 @@ impl Server {
             server.addresses.health_addr = server.listen(&address, router, Transport::Plain, &spawn).await?;
         }
         let loader = Loader {
-            engines: engine::embedded(),
+            engines: engine::available(&config.engines)?,
             metrics,
         };
         tokio::select! {

@@ -11,6 +11,7 @@ use strongroom_service::telemetry::LogFormat;
 
 use crate::app::RequestLimits;
 use crate::clients::Clients;
+use crate::engine::EngineOptions;
 use crate::model::keys::KeyFolder;
 use crate::model::{ModelPlan, Source};
 use crate::provision::{Provision, ProvisionError};
@@ -19,6 +20,7 @@ use crate::tensor::proto::Encoding;
 use crate::textproto;
 use crate::tls::TlsError;
 
+mod engines;
 mod files;
 pub mod flags;
 pub mod table;
@@ -51,6 +53,8 @@ pub struct Config {
     pub rest: RestOptions,
     /// How gRPC answers carry tensors.
     pub encoding: Encoding,
+    /// What engines are told.
+    pub engines: EngineOptions,
     /// Whether gRPC's health service is served.
     pub grpc_health: bool,
     /// Written once requests are served.
@@ -182,6 +186,7 @@ impl Config {
                 true => Encoding::Content,
                 false => Encoding::Typed,
             },
+            engines: engines::options(flags, mode),
             grpc_health: flags.switch("enable_grpc_healthcheck_service"),
             ready_file: flags.text("ready_file").map(PathBuf::from),
             log_format: log_format(flags)?,

@@ -1,6 +1,7 @@
 //! From a request's tensors to a call that fits its signature, or the text that says why not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::{Call, Signature};
 use crate::error::RequestError;
@@ -34,7 +35,15 @@ impl Call {
         Ok(Self {
             inputs,
             outputs: outputs(signature, filter)?,
+            deadline: None,
         })
+    }
+
+    /// The same call, for somebody who waits until `deadline` only.
+    #[must_use]
+    pub fn until(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
     }
 }
 

@@ -36,6 +36,7 @@ impl Fixture {
         Call {
             inputs: BTreeMap::from([("x".to_owned(), x)]),
             outputs: vec!["y".to_owned()],
+            deadline: None,
         }
     }
 }
@@ -88,6 +89,7 @@ fn refuses_a_shape_that_does_not_fit(model: &dyn Executable) {
         let call = Call {
             inputs: BTreeMap::from([("x".to_owned(), x)]),
             outputs: vec!["y".to_owned()],
+            deadline: None,
         };
         assert!(
             model.run(call).is_err(),

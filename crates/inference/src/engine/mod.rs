@@ -1,10 +1,11 @@
 //! What runs a model. An engine takes the files of a model from memory and gives something that can be called.
 //!
 //! Engines know no network, no key and no version: those are settled before an engine sees a byte. A further engine
-//! implements [`Engine`] and [`Executable`], passes `contract::check`, and is listed in [`embedded`].
+//! implements [`Engine`] and [`Executable`], passes `contract::check`, and is listed in [`available`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use strongroom_api::serving::{DataType, PREDICT_METHOD, SignatureDef, TensorInfo, TensorShapeProto};
 use strongroom_api::serving::{tensor_info::Encoding, tensor_shape_proto::Dim};
@@ -17,9 +18,11 @@ mod call;
 pub mod contract;
 mod onnx;
 pub mod operators;
+pub mod options;
 pub mod rten;
 
 pub use onnx::{OnnxError, is_onnx};
+pub use options::EngineOptions;
 
 /// Something that can load models of some kind.
 pub trait Engine: Send + Sync {
@@ -41,6 +44,14 @@ pub trait Executable: Send + Sync {
     /// How it can be called.
     fn signatures(&self) -> &BTreeMap<String, Signature>;
 
+    /// The same for people and tools that ask for metadata: where the model's file has a definition, that one, unchanged.
+    fn definitions(&self) -> BTreeMap<String, SignatureDef> {
+        let signatures = self.signatures().iter();
+        signatures
+            .map(|(name, signature)| (name.clone(), signature.to_proto()))
+            .collect()
+    }
+
     /// Runs it once, on the calling thread. The call was checked against the signature.
     ///
     /// # Errors
@@ -55,6 +66,8 @@ pub struct Call {
     pub inputs: BTreeMap<String, Tensor>,
     /// Aliases of the outputs to compute; at least one.
     pub outputs: Vec<String>,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Instant>,
 }
 
 /// What one way to call a model takes and gives.
@@ -121,10 +134,12 @@ impl EngineError {
     }
 }
 
-/// Engines that are part of this program.
-#[must_use]
-pub fn embedded() -> Vec<Arc<dyn Engine>> {
-    vec![Arc::new(rten::Rten)]
+/// Engines to ask, in this order, for who takes a model.
+///
+/// # Errors
+/// When a library that was asked for by name cannot be loaded.
+pub fn available(_options: &EngineOptions) -> Result<Vec<Arc<dyn Engine>>, EngineError> {
+    Ok(vec![Arc::new(rten::Rten)])
 }
 
 impl Signature {

@@ -278,6 +278,7 @@ mod tests {
         let call = Call {
             inputs: BTreeMap::from([("x".to_owned(), x)]),
             outputs: vec!["y".to_owned()],
+            deadline: None,
         };
         let answer = loaded.run(call).expect("an answer");
         assert_eq!(answer["y"].data(), &Data::Int64(vec![1, 0]));
@@ -295,6 +296,7 @@ mod tests {
             let call = Call {
                 inputs: BTreeMap::from([("x".to_owned(), x)]),
                 outputs: vec!["y".to_owned()],
+                deadline: None,
             };
             loaded.run(call).map(|outputs| outputs["y"].data().clone())
         };

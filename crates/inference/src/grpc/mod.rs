@@ -13,7 +13,7 @@ use tonic::{Status, metadata::MetadataMap};
 
 use crate::app::App;
 use crate::error::RequestError;
-use crate::rest::route::VersionChoice;
+use crate::model::VersionChoice;
 
 mod health;
 mod model_service;

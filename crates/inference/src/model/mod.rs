@@ -8,7 +8,9 @@ pub mod plain;
 pub mod plan;
 pub mod reference;
 pub mod registry;
+pub mod version;
 
 pub use files::ModelFiles;
 pub use plan::{ModelPlan, Source};
 pub use registry::{Models, Servable, State};
+pub use version::VersionChoice;

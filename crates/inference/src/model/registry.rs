@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use strongroom_api::serving::Code;
+use strongroom_api::serving::{Code, SignatureDef};
 
 use crate::clients::{Clients, Permit};
 use crate::engine::{Call, Executable, Signature};
 use crate::error::RequestError;
-use crate::rest::route::VersionChoice;
+use crate::model::VersionChoice;
 use crate::tensor::Tensor;
 
 /// A loaded version of a model.
@@ -63,6 +63,12 @@ impl Servable {
     #[must_use]
     pub fn signatures(&self) -> &BTreeMap<String, Signature> {
         self.executable.signatures()
+    }
+
+    /// How it can be called, for people and tools that ask for metadata.
+    #[must_use]
+    pub fn definitions(&self) -> BTreeMap<String, SignatureDef> {
+        self.executable.definitions()
     }
 
     /// Runs it on the calling thread, for whoever has a permit for its model.

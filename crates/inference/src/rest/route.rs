@@ -4,6 +4,7 @@
 use http::Method;
 
 use crate::error::RequestError;
+use crate::model::VersionChoice;
 
 /// What a request under `/v1/` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,17 +47,6 @@ pub struct Target {
     pub name: String,
     /// Which version.
     pub version: VersionChoice,
-}
-
-/// Which version of a model is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VersionChoice {
-    /// The newest that is available.
-    Latest,
-    /// This one.
-    Number(i64),
-    /// The one that a label stands for.
-    Label(String),
 }
 
 /// Reads a path (with its query) under `/v1/`.
