@@ -6,7 +6,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use super::engine;
+
 const MODEL: &[u8] = include_bytes!("../../../../../models/digits/onnx/model.onnx");
+const GRAPH: &[u8] = include_bytes!("../../../../../models/digits/saved_model/1/saved_model.pb");
+const VARIABLES: &[u8] =
+    include_bytes!("../../../../../models/digits/saved_model/1/variables/variables.data-00000-of-00001");
+const VARIABLES_INDEX: &[u8] =
+    include_bytes!("../../../../../models/digits/saved_model/1/variables/variables.index");
 const OLDER_MODEL: &[u8] = include_bytes!("../../../../../models/digits/older/model.onnx");
 const REFERENCE: &[u8] = include_bytes!("../../../../../models/digits/reference.json");
 const HELD_BACK: &[u8] = include_bytes!("../../../../../models/digits/held_back.json");
@@ -20,13 +27,21 @@ pub(super) struct HeldBack {
     pub(super) labels: Vec<u8>,
 }
 
-/// Writes the owner's files: `digits/model.onnx`, `digits-older/model.onnx`, `reference.json`.
-pub(super) fn write_owners_files(folder: &Path) -> anyhow::Result<()> {
-    for (name, bytes) in [
-        ("digits/model.onnx", MODEL),
+/// Writes the owner's files: the model in the folder `digits`, an earlier one in `digits-older`, `reference.json`.
+pub(super) fn write_owners_files(folder: &Path, engine: engine::Kind) -> anyhow::Result<()> {
+    let model: &[(&str, &[u8])] = match engine {
+        engine::Kind::Embedded => &[("digits/model.onnx", MODEL)],
+        engine::Kind::Tensorflow => &[
+            ("digits/saved_model.pb", GRAPH),
+            ("digits/variables/variables.index", VARIABLES_INDEX),
+            ("digits/variables/variables.data-00000-of-00001", VARIABLES),
+        ],
+    };
+    let others: [(&str, &[u8]); 2] = [
         ("digits-older/model.onnx", OLDER_MODEL),
         ("reference.json", REFERENCE),
-    ] {
+    ];
+    for (name, bytes) in model.iter().copied().chain(others) {
         let path = folder.join(name);
         let parent = path.parent().context("a file has a folder")?;
         std::fs::create_dir_all(parent)
@@ -34,6 +49,14 @@ pub(super) fn write_owners_files(folder: &Path) -> anyhow::Result<()> {
             .context("writing the model")?;
     }
     Ok(())
+}
+
+/// What a thief would look for in the cloud's copy.
+pub(super) fn plaintext(engine: engine::Kind) -> &'static [u8] {
+    match engine {
+        engine::Kind::Embedded => MODEL,
+        engine::Kind::Tensorflow => GRAPH,
+    }
 }
 
 /// The held-back images.

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod digits;
+mod engine;
 mod hardware;
 mod judge;
 mod process;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use engine::Engine;
 use hardware::Tee;
 use stage::Stage;
 
@@ -30,6 +32,14 @@ pub(crate) struct Args {
     /// The platform: the software platform (SIMULATED), or a software TPM for each machine (needs swtpm).
     #[arg(long, value_enum, default_value_t = Tee::Software)]
     tee: Tee,
+
+    /// What runs the model: the engine inside the server, or TensorFlow's library (needs the package `tensorflow-cpu`).
+    #[arg(long, value_enum, default_value_t = engine::Kind::Embedded)]
+    engine: engine::Kind,
+
+    /// Folder of libtensorflow_cc.so.2. Default: $STRONGROOM_TENSORFLOW_LIBRARY, then the active virtual environment.
+    #[arg(long, value_name = "PATH")]
+    tensorflow_library: Option<PathBuf>,
 
     /// Where the cloud keeps the model: a store URL such as s3://bucket/prefix. Default: a folder of the demo.
     #[arg(long, value_name = "URL")]
@@ -99,7 +109,14 @@ impl Outcome {
 
 fn play(args: &Args) -> anyhow::Result<Outcome> {
     hardware::check_installed(args.tee)?;
-    let mut stage = Stage::set_up(args.tee, args.dir.as_deref(), args.store.as_deref(), args.keep)?;
+    let engine = Engine::find(args.engine, args.tensorflow_library.as_deref())?;
+    let mut stage = Stage::set_up(
+        args.tee,
+        engine,
+        args.dir.as_deref(),
+        args.store.as_deref(),
+        args.keep,
+    )?;
     say(match args.tee {
         Tee::Software => {
             "Strongroom demo: a real model, real processes, SIMULATED hardware (platform `software` protects nothing)."
@@ -110,6 +127,7 @@ fn play(args: &Args) -> anyhow::Result<Outcome> {
              without\nmeasured boot, whoever reaches a TPM before the launcher does can extend what is expected of it."
         }
     });
+    say(&stage.engine.in_words());
     say(&format!("Everything happens below {}", stage.root().display()));
 
     let played = steps::play(&mut stage)?;

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
+use super::engine::Engine;
 use super::hardware::{Machine, Tee};
 use super::process::{self, Finished, Program};
 use super::say;
@@ -50,6 +51,7 @@ pub(super) struct Stage {
     store: String,
     pub(super) ports: Ports,
     pub(super) tee: Tee,
+    pub(super) engine: Engine,
     /// The TPMs of machines that are on.
     pub(super) tpms: Vec<(Machine, Program)>,
     pub(super) simulator: Option<Program>,
@@ -68,6 +70,7 @@ impl Stage {
     /// Makes the folders and finds the programs beside this one.
     pub(super) fn set_up(
         tee: Tee,
+        engine: Engine,
         dir: Option<&Path>,
         store: Option<&str>,
         keep: bool,
@@ -119,6 +122,7 @@ impl Stage {
             store,
             ports: Ports::find()?,
             tee,
+            engine,
             tpms: Vec::new(),
             simulator: None,
             coordinator: None,

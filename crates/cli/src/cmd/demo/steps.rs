@@ -49,7 +49,7 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<Played> {
 
 fn encrypt(stage: &mut Stage) -> anyhow::Result<()> {
     let owner = stage.folder(Party::Owner);
-    digits::write_owners_files(&owner)?;
+    digits::write_owners_files(&owner, stage.engine.kind)?;
     stage.strongroom(Party::Owner, &["model", "key", "new", "model.key"])?;
     let url = stage.bundle_url();
     let made = stage.strongroom_json(
@@ -72,8 +72,8 @@ fn encrypt(stage: &mut Stage) -> anyhow::Result<()> {
         "  digest {digest}: this version of this model, and no other"
     ));
 
-    let plain = std::fs::read(owner.join("digits/model.onnx")).context("reading the model")?;
-    say(&format!("  the model begins:           {}", glimpse(&plain)));
+    let plain = digits::plaintext(stage.engine.kind);
+    say(&format!("  the model begins:           {}", glimpse(plain)));
     if let Some(path) = url.strip_prefix("file://") {
         let seen = std::fs::read(path).context("looking at the cloud's copy")?;
         say(&format!(
@@ -296,18 +296,25 @@ fn description(stage: &Stage) -> anyhow::Result<Value> {
         .into_iter()
         .map(|setting| setting.name)
         .collect();
+    let mut argv = vec![
+        "strongroom-inference".to_owned(),
+        "--log_format=json".to_owned(),
+        format!("--provision_file={}", run.join("provision.json").display()),
+        "--listen_address=127.0.0.1".to_owned(),
+        format!("--port={}", ports.grpc),
+        format!("--rest_api_port={}", ports.rest),
+        format!("--health_port={}", ports.health),
+    ];
+    argv.extend(stage.engine.arguments());
+    let mut files = Vec::new();
+    for library in stage.engine.libraries() {
+        files.push(json!({ "path": library, "digest": measure(stage, library)? }));
+    }
     Ok(json!({
         "format": "strongroom.workload.v1",
         "program": { "path": program, "digest": measure(stage, &program)? },
-        "argv": [
-            "strongroom-inference",
-            "--log_format=json",
-            format!("--provision_file={}", run.join("provision.json").display()),
-            "--listen_address=127.0.0.1",
-            format!("--port={}", ports.grpc),
-            format!("--rest_api_port={}", ports.rest),
-            format!("--health_port={}", ports.health),
-        ],
+        "files": files,
+        "argv": argv,
         "environment": [],
         "coordinator_may_set": { "environment": settings, "files": [] },
         "coordinator": { "expect": [reference_values(stage)?] },
