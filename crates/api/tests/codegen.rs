@@ -4,14 +4,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
+
 /// Every file that defines a service or that no service reaches.
 const ROOTS: &[&str] = &[
     "grpc/health/v1/health.proto",
     "rpc/marble.proto",
     "strongroom/v1/enrolment.proto",
     "strongroom/v1/marble.proto",
+    "tensorflow/config.proto",
+    "tensorflow/saved_model.proto",
+    "tensorflow_serving/log.proto",
     "tensorflow_serving/services.proto",
 ];
+
+/// What a model server tells of itself by reflection.
+const SERVED: &[&str] = &["grpc/health/v1/health.proto", "tensorflow_serving/services.proto"];
 
 #[test]
 fn generated_files_are_what_the_protos_give() {
@@ -33,6 +41,25 @@ fn generated_files_are_what_the_protos_give() {
             "{name} is stale: run this test with STRONGROOM_BLESS=1"
         );
     }
+}
+
+#[test]
+fn descriptors_are_what_the_protos_give() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut descriptors = protox::compile(SERVED, [home.join("proto")]).expect("the protos parse");
+    // Comments are for readers of the protos.
+    for file in &mut descriptors.file {
+        file.source_code_info = None;
+    }
+    let want = descriptors.encode_to_vec();
+    let path = home.join("src/serving/descriptors.bin");
+    if std::env::var_os("STRONGROOM_BLESS").is_some() {
+        fs::write(&path, &want).expect("the descriptors");
+    }
+    assert!(
+        fs::read(&path).is_ok_and(|have| have == want),
+        "descriptors.bin is stale: run this test with STRONGROOM_BLESS=1"
+    );
 }
 
 fn generate(protos: &Path, out: &Path) {

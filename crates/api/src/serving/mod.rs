@@ -6,6 +6,24 @@ pub use crate::proto::tensorflow::{
     tensor_shape_proto,
 };
 
+/// A SavedModel's file, and what TensorFlow sessions are told.
+pub mod saved_model {
+    pub use crate::proto::tensorflow::{
+        AssetFileDef, AttrValue, CollectionDef, ConfigProto, FunctionDef, FunctionDefLibrary, GradientDef,
+        GraphDef, MetaGraphDef, NameAttrList, NodeDef, OpDef, RunOptions, SavedModel, SaverDef, attr_value,
+        collection_def, meta_graph_def,
+    };
+}
+
+/// Rows of named features.
+pub mod example {
+    pub use crate::proto::tensorflow::{
+        BytesList, Example, Feature, Features, FloatList, Int64List, feature,
+    };
+}
+
+/// The services that a model server serves, with all that they refer to: an encoded `FileDescriptorSet`.
+pub const DESCRIPTORS: &[u8] = include_bytes!("descriptors.bin");
 /// Signature that a request means when it names none.
 pub const DEFAULT_SIGNATURE: &str = "serving_default";
 /// `method_name` of a signature for `Predict`.
