@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use prost::Message as _;
+use strongroom_api::serving::saved_model::ConfigProto;
+
 use super::{ConfigError, read_text};
 use crate::textproto::{Fields, Value};
 
@@ -62,6 +65,25 @@ fn ssl_config_of(path: &Path, fields: Fields) -> Result<SslConfig, ConfigError> 
         return Err(ConfigError::Value(format!("{}: {text}", path.display())));
     }
     Ok(config)
+}
+
+/// Reads a `ConfigProto`, and gives it encoded. Threads are what a server decides; other fields are refused rather than
+/// passed over.
+pub(super) fn session_config(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let mut config = ConfigProto::default();
+    for (name, value) in read_text(path)? {
+        let field = match name.as_str() {
+            "intra_op_parallelism_threads" => &mut config.intra_op_parallelism_threads,
+            "inter_op_parallelism_threads" => &mut config.inter_op_parallelism_threads,
+            _ => return Err(unknown_field(path, &name)),
+        };
+        let number = match value {
+            Value::Word(word) => word.parse().ok(),
+            _ => None,
+        };
+        *field = number.ok_or_else(|| unknown_field(path, &name))?;
+    }
+    Ok(config.encode_to_vec())
 }
 
 fn unknown_field(path: &Path, field: &str) -> ConfigError {

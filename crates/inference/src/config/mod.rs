@@ -186,7 +186,7 @@ impl Config {
                 true => Encoding::Content,
                 false => Encoding::Typed,
             },
-            engines: engines::options(flags, mode),
+            engines: engines::options(flags, mode)?,
             grpc_health: flags.switch("enable_grpc_healthcheck_service"),
             ready_file: flags.text("ready_file").map(PathBuf::from),
             log_format: log_format(flags)?,

@@ -201,13 +201,33 @@ const FLAGS: &[Flag] = &[
     not_yet("load_retry_interval_micros", Kind::Int),
     not_yet("file_system_poll_wait_seconds", Kind::Int),
     not_yet("flush_filesystem_caches", Kind::Bool),
-    not_yet("tensorflow_session_parallelism", Kind::Int),
-    not_yet("tensorflow_session_config_file", Kind::Text),
-    not_yet("tensorflow_intra_op_parallelism", Kind::Int),
-    not_yet("tensorflow_inter_op_parallelism", Kind::Int),
+    full(
+        "tensorflow_session_parallelism",
+        Kind::Int,
+        "threads of a TensorFlow session, inside and between operators; 0 leaves it to the next two (0)",
+    ),
+    full(
+        "tensorflow_session_config_file",
+        Kind::Text,
+        "text ConfigProto: threads of TensorFlow sessions",
+    ),
+    full(
+        "tensorflow_intra_op_parallelism",
+        Kind::Int,
+        "threads inside one TensorFlow operator; 0 is one per core (0)",
+    ),
+    full(
+        "tensorflow_inter_op_parallelism",
+        Kind::Int,
+        "threads for independent TensorFlow operators; 0 runs the graph in the calling thread (0)",
+    ),
     not_yet("platform_config_file", Kind::Text),
     not_yet("per_process_gpu_memory_fraction", Kind::Float),
-    not_yet("saved_model_tags", Kind::Text),
+    full(
+        "saved_model_tags",
+        Kind::Text,
+        "tags of the graph that is served, separated by commas (serve)",
+    ),
     not_yet("grpc_channel_arguments", Kind::Text),
     not_yet("grpc_max_threads", Kind::Int),
     not_yet("enable_model_warmup", Kind::Bool),
@@ -224,6 +244,18 @@ const FLAGS: &[Flag] = &[
     not_yet("mixed_precision", Kind::Text),
     not_yet("skip_initialize_tpu", Kind::Bool),
     // Ours.
+    full(
+        "tensorflow_library",
+        Kind::Text,
+        "folder of libtensorflow_cc.so.2; else STRONGROOM_TENSORFLOW_LIBRARY, else the active virtual environment",
+    ),
+    Flag {
+        name: "tensorflow_library_digest",
+        kind: Kind::Text,
+        effect: Effect::Full,
+        repeats: true,
+        help: "SHA-256 of a file of that library, in hexadecimal; given for each file, nothing else is loaded",
+    },
     full(
         "model_keys_dir",
         Kind::Text,

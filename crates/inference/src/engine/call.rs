@@ -14,6 +14,7 @@ impl Call {
     /// # Errors
     /// `INVALID_ARGUMENT` with TensorFlow Serving's text.
     pub fn new(
+        name: &str,
         signature: &Signature,
         mut inputs: BTreeMap<String, Tensor>,
         filter: &[String],
@@ -33,6 +34,7 @@ impl Call {
             }
         }
         Ok(Self {
+            signature: name.to_owned(),
             inputs,
             outputs: outputs(signature, filter)?,
             deadline: None,
@@ -144,7 +146,7 @@ mod tests {
     fn check(signature: &Signature, inputs: &[&str], filter: &[&str], expected: Result<&[&str], &str>) {
         let inputs = inputs.iter().map(|name| ((*name).to_owned(), float())).collect();
         let filter: Vec<String> = filter.iter().map(|name| (*name).to_owned()).collect();
-        let found = Call::new(signature, inputs, &filter).map(|call| call.outputs);
+        let found = Call::new("serving_default", signature, inputs, &filter).map(|call| call.outputs);
         assert_eq!(
             found.as_deref().map_err(RequestError::message),
             expected
@@ -217,7 +219,12 @@ mod tests {
     fn refuses_another_type() {
         let signature = Signature::predict(specs(&["a"]), specs(&["y"]));
         let wrong = Tensor::new(vec![], Data::String(vec![bytes::Bytes::new()])).expect("a scalar");
-        let refused = Call::new(&signature, BTreeMap::from([("a".to_owned(), wrong)]), &[]);
+        let refused = Call::new(
+            "serving_default",
+            &signature,
+            BTreeMap::from([("a".to_owned(), wrong)]),
+            &[],
+        );
         let message = refused.expect_err("another type");
         assert_eq!(
             message.message(),

@@ -34,6 +34,7 @@ impl Fixture {
     fn call(&self) -> Call {
         let x = Tensor::new(vec![2, 2], Data::Float(self.x.to_vec())).expect("four elements");
         Call {
+            signature: DEFAULT_SIGNATURE.to_owned(),
             inputs: BTreeMap::from([("x".to_owned(), x)]),
             outputs: vec!["y".to_owned()],
             deadline: None,
@@ -87,6 +88,7 @@ fn refuses_a_shape_that_does_not_fit(model: &dyn Executable) {
     for shape in [vec![4], vec![1, 4], vec![1, 1, 4]] {
         let x = Tensor::new(shape, Data::Float(vec![0.0; 4])).expect("four elements");
         let call = Call {
+            signature: DEFAULT_SIGNATURE.to_owned(),
             inputs: BTreeMap::from([("x".to_owned(), x)]),
             outputs: vec!["y".to_owned()],
             deadline: None,

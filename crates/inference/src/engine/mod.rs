@@ -20,6 +20,7 @@ mod onnx;
 pub mod operators;
 pub mod options;
 pub mod rten;
+pub mod tensorflow;
 
 pub use onnx::{OnnxError, is_onnx};
 pub use options::EngineOptions;
@@ -62,6 +63,8 @@ pub trait Executable: Send + Sync {
 /// One call of a signature. [`Call::new`] makes it.
 #[derive(Debug)]
 pub struct Call {
+    /// Name of the signature.
+    pub signature: String,
     /// Every input of the signature, by alias.
     pub inputs: BTreeMap<String, Tensor>,
     /// Aliases of the outputs to compute; at least one.
@@ -110,6 +113,18 @@ pub enum EngineError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The files are no SavedModel that can be served.
+    #[error(transparent)]
+    SavedModel(#[from] tensorflow::SavedModelError),
+    /// The model has operators that may not run here.
+    #[error(transparent)]
+    Operator(#[from] tensorflow::OperatorError),
+    /// TensorFlow's library cannot be loaded.
+    #[error(transparent)]
+    Library(#[from] tensorflow::LibraryError),
+    /// The engine's settings contradict each other.
+    #[error(transparent)]
+    Session(#[from] tensorflow::SessionError),
     /// The engine holds no elements of this type.
     #[error("{tensor} has element type {dtype}, which {engine} cannot hold")]
     ElementType {
@@ -129,6 +144,10 @@ impl EngineError {
         match self {
             Self::Onnx(error) => error.code(),
             Self::Engine { .. } => "model.engine",
+            Self::SavedModel(error) => error.code(),
+            Self::Operator(error) => error.code(),
+            Self::Library(error) => error.code(),
+            Self::Session(_) => "input.invalid",
             Self::ElementType { .. } => "model.element_type",
         }
     }
@@ -138,8 +157,12 @@ impl EngineError {
 ///
 /// # Errors
 /// When a library that was asked for by name cannot be loaded.
-pub fn available(_options: &EngineOptions) -> Result<Vec<Arc<dyn Engine>>, EngineError> {
-    Ok(vec![Arc::new(rten::Rten)])
+pub fn available(options: &EngineOptions) -> Result<Vec<Arc<dyn Engine>>, EngineError> {
+    // A SavedModel without variables is a single file of protobuf, and so is an ONNX model: names decide before bytes.
+    Ok(vec![
+        Arc::new(tensorflow::TensorFlow::new(options)?),
+        Arc::new(rten::Rten),
+    ])
 }
 
 impl Signature {

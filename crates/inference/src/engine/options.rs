@@ -1,9 +1,31 @@
 //! What engines are told once, before any model.
 
+use super::tensorflow::{LibraryOptions, SessionOptions};
+
 /// Settings of all engines.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Whether models come from somebody who does not trust the host: nothing of them may touch a disk, and libraries
     /// are taken by digest only.
     pub confidential: bool,
+    /// TensorFlow's library.
+    pub tensorflow: LibraryOptions,
+    /// TensorFlow's sessions.
+    pub session: SessionOptions,
+    /// Tags of the graph that is served, of those that a SavedModel has.
+    pub saved_model_tags: Vec<String>,
 }
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            confidential: false,
+            tensorflow: LibraryOptions::default(),
+            session: SessionOptions::default(),
+            saved_model_tags: vec![TAG_SERVE.to_owned()],
+        }
+    }
+}
+
+/// What TensorFlow tags graphs for serving with.
+const TAG_SERVE: &str = "serve";

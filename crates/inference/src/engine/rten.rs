@@ -276,6 +276,7 @@ mod tests {
         let loaded = Rten.load(files(&model)).expect("a good model");
         let x = Tensor::new(vec![2, 2], Data::Float(vec![0.0, 2.0, 5.0, 1.0])).expect("four elements");
         let call = Call {
+            signature: DEFAULT_SIGNATURE.to_owned(),
             inputs: BTreeMap::from([("x".to_owned(), x)]),
             outputs: vec!["y".to_owned()],
             deadline: None,
@@ -294,6 +295,7 @@ mod tests {
         let run = |value: i64| {
             let x = Tensor::new(vec![1], Data::Int64(vec![value])).expect("one element");
             let call = Call {
+                signature: DEFAULT_SIGNATURE.to_owned(),
                 inputs: BTreeMap::from([("x".to_owned(), x)]),
                 outputs: vec!["y".to_owned()],
                 deadline: None,

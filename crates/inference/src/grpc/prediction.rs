@@ -105,7 +105,7 @@ fn predict(
         signature_name: signature_name.to_owned(),
     });
     let inputs = decode(request.inputs, app.limits.tensor_bytes_max)?;
-    let call = Call::new(signature, inputs, &request.output_filter)?;
+    let call = Call::new(signature_name, signature, inputs, &request.output_filter)?;
     let outputs = app.infer(permit, &servable, call, "Predict")?;
     let encode = |(alias, tensor)| (alias, proto::encode(tensor, app.encoding));
     Ok(PredictResponse {

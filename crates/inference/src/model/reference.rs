@@ -62,7 +62,8 @@ pub fn check(model: &dyn Executable, json: &[u8]) -> Result<(), ReferenceError> 
         return Err(malformed("it holds no outputs"));
     }
     let filter: Vec<String> = expected.keys().cloned().collect();
-    let call = Call::new(signature, inputs, &filter).map_err(|error| malformed(error.message()))?;
+    let call = Call::new(DEFAULT_SIGNATURE, signature, inputs, &filter)
+        .map_err(|error| malformed(error.message()))?;
     let found = model
         .run(call)
         .map_err(|error| ReferenceError::Refused(error.message().to_owned()))?;

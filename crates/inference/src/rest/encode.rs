@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::decode::Form;
 use super::json::{Layout, Writer, number};
+use strongroom_api::serving::DataType;
+
 use crate::error::RequestError;
 use crate::tensor::{Data, Tensor, type_name};
 
@@ -106,6 +108,24 @@ fn batch_size(outputs: &BTreeMap<String, Tensor>) -> Result<usize, RequestError>
     Ok(batch.unwrap_or(0))
 }
 
+/// Types that TensorFlow Serving writes as JSON.
+fn has_json(dtype: DataType) -> bool {
+    matches!(
+        dtype,
+        DataType::DtFloat
+            | DataType::DtDouble
+            | DataType::DtInt8
+            | DataType::DtInt16
+            | DataType::DtInt32
+            | DataType::DtInt64
+            | DataType::DtUint8
+            | DataType::DtUint32
+            | DataType::DtUint64
+            | DataType::DtBool
+            | DataType::DtString
+    )
+}
+
 /// Writes the elements of a tensor in their order.
 struct Cursor<'a> {
     tensor: &'a Tensor,
@@ -116,7 +136,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn new(alias: &str, tensor: &'a Tensor) -> Result<Self, RequestError> {
-        if matches!(tensor.data(), Data::Half(_) | Data::BFloat16(_) | Data::UInt16(_)) {
+        if !has_json(tensor.dtype()) {
             return Err(RequestError::invalid(format!(
                 "Failed to write JSON value for tensor type: {}",
                 type_name(tensor.dtype())
@@ -154,9 +174,6 @@ impl<'a> Cursor<'a> {
             Data::Int32(values) => writer.raw(&values[index].to_string()),
             Data::Int64(values) => writer.raw(&values[index].to_string()),
             Data::UInt8(values) => writer.raw(&values[index].to_string()),
-            Data::UInt16(values) | Data::Half(values) | Data::BFloat16(values) => {
-                writer.raw(&values[index].to_string());
-            }
             Data::UInt32(values) => writer.raw(&values[index].to_string()),
             Data::UInt64(values) => writer.raw(&values[index].to_string()),
             Data::Bool(values) => writer.raw(if values[index] { "true" } else { "false" }),
@@ -167,6 +184,8 @@ impl<'a> Cursor<'a> {
                 writer.end_object();
             }
             Data::String(values) => writer.string(&values[index]),
+            // `new` refused them.
+            _ => {}
         }
     }
 }

@@ -196,8 +196,8 @@ fn predict(app: &App, permit: &ModelPermit, target: &Target, text: Held) -> Resu
     let signature =
         signature(&servable, body.signature()).ok_or_else(|| decode::no_signature(body.signature()))?;
     let (form, inputs) = body.inputs(signature)?;
+    let call = Call::new(body.signature(), signature, inputs, &[])?;
     drop(body);
-    let call = Call::new(signature, inputs, &[])?;
     let outputs = app.infer(permit, &servable, call, "Predict")?;
     encode::predict(&outputs, form)
 }

@@ -47,9 +47,15 @@ pub fn type_name(dtype: DataType) -> &'static str {
 #[must_use]
 pub fn element_bytes(dtype: DataType) -> usize {
     match dtype {
-        DataType::DtInt8 | DataType::DtUint8 | DataType::DtBool => 1,
-        DataType::DtInt16 | DataType::DtUint16 | DataType::DtHalf | DataType::DtBfloat16 => 2,
-        DataType::DtFloat | DataType::DtInt32 | DataType::DtUint32 => 4,
+        DataType::DtInt8 | DataType::DtUint8 | DataType::DtBool | DataType::DtQint8 | DataType::DtQuint8 => 1,
+        DataType::DtInt16
+        | DataType::DtUint16
+        | DataType::DtHalf
+        | DataType::DtBfloat16
+        | DataType::DtQint16
+        | DataType::DtQuint16 => 2,
+        DataType::DtFloat | DataType::DtInt32 | DataType::DtUint32 | DataType::DtQint32 => 4,
+        DataType::DtComplex128 => 16,
         DataType::DtString => size_of::<bytes::Bytes>(),
         _ => 8,
     }

@@ -36,6 +36,16 @@ pub enum Data {
     Half(Vec<u16>),
     /// Brain floats, as bits.
     BFloat16(Vec<u16>),
+    /// Real and imaginary part.
+    Complex64(Vec<[f32; 2]>),
+    /// Real and imaginary part.
+    Complex128(Vec<[f64; 2]>),
+    /// Quantized, as the integers that stand for them.
+    QInt8(Vec<i8>),
+    QUInt8(Vec<u8>),
+    QInt16(Vec<i16>),
+    QUInt16(Vec<u16>),
+    QInt32(Vec<i32>),
     /// Byte strings.
     String(Vec<Bytes>),
 }
@@ -67,6 +77,13 @@ macro_rules! each_type {
             $crate::tensor::Data::Bool($values) => $body,
             $crate::tensor::Data::Half($values) => $body,
             $crate::tensor::Data::BFloat16($values) => $body,
+            $crate::tensor::Data::Complex64($values) => $body,
+            $crate::tensor::Data::Complex128($values) => $body,
+            $crate::tensor::Data::QInt8($values) => $body,
+            $crate::tensor::Data::QUInt8($values) => $body,
+            $crate::tensor::Data::QInt16($values) => $body,
+            $crate::tensor::Data::QUInt16($values) => $body,
+            $crate::tensor::Data::QInt32($values) => $body,
             $crate::tensor::Data::String($values) => $body,
         }
     };
@@ -138,6 +155,13 @@ impl Data {
             Self::Bool(_) => DataType::DtBool,
             Self::Half(_) => DataType::DtHalf,
             Self::BFloat16(_) => DataType::DtBfloat16,
+            Self::Complex64(_) => DataType::DtComplex64,
+            Self::Complex128(_) => DataType::DtComplex128,
+            Self::QInt8(_) => DataType::DtQint8,
+            Self::QUInt8(_) => DataType::DtQuint8,
+            Self::QInt16(_) => DataType::DtQint16,
+            Self::QUInt16(_) => DataType::DtQuint16,
+            Self::QInt32(_) => DataType::DtQint32,
             Self::String(_) => DataType::DtString,
         }
     }

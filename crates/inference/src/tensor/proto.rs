@@ -119,6 +119,10 @@ fn typed(dtype: DataType, proto: TensorProto, elements: usize) -> Result<Data, D
             elements,
         )
     }
+    // Real and imaginary parts take turns; half a number at the end counts for nothing.
+    fn pairs<T: Copy>(values: &[T], elements: usize) -> Vec<[T; 2]> {
+        values.as_chunks().0.iter().take(elements).copied().collect()
+    }
     Ok(match dtype {
         DataType::DtFloat => Data::Float(fill(proto.float_val, elements)),
         DataType::DtDouble => Data::Double(fill(proto.double_val, elements)),
@@ -133,6 +137,13 @@ fn typed(dtype: DataType, proto: TensorProto, elements: usize) -> Result<Data, D
         DataType::DtBool => Data::Bool(fill(proto.bool_val, elements)),
         DataType::DtHalf => Data::Half(cast(&proto.half_val, elements, |value| value as u16)),
         DataType::DtBfloat16 => Data::BFloat16(cast(&proto.half_val, elements, |value| value as u16)),
+        DataType::DtComplex64 => Data::Complex64(fill(pairs(&proto.scomplex_val, elements), elements)),
+        DataType::DtComplex128 => Data::Complex128(fill(pairs(&proto.dcomplex_val, elements), elements)),
+        DataType::DtQint8 => Data::QInt8(cast(&proto.int_val, elements, |value| value as i8)),
+        DataType::DtQuint8 => Data::QUInt8(cast(&proto.int_val, elements, |value| value as u8)),
+        DataType::DtQint16 => Data::QInt16(cast(&proto.int_val, elements, |value| value as i16)),
+        DataType::DtQuint16 => Data::QUInt16(cast(&proto.int_val, elements, |value| value as u16)),
+        DataType::DtQint32 => Data::QInt32(fill(proto.int_val, elements)),
         DataType::DtString => Data::String(fill(proto.string_val, elements)),
         other => return Err(DecodeError::Type(other.into())),
     })
@@ -151,6 +162,9 @@ fn content(dtype: DataType, bytes: Bytes, elements: usize) -> Result<Data, Decod
         let (chunks, _) = bytes.as_chunks::<N>();
         chunks.iter().map(|chunk| one(*chunk)).collect()
     }
+    fn halves<T: Copy>(values: Vec<T>) -> Vec<[T; 2]> {
+        values.as_chunks().0.to_vec()
+    }
     Ok(match dtype {
         DataType::DtFloat => Data::Float(read(&bytes, f32::from_le_bytes)),
         DataType::DtDouble => Data::Double(read(&bytes, f64::from_le_bytes)),
@@ -165,6 +179,13 @@ fn content(dtype: DataType, bytes: Bytes, elements: usize) -> Result<Data, Decod
         DataType::DtHalf => Data::Half(read(&bytes, u16::from_le_bytes)),
         DataType::DtBfloat16 => Data::BFloat16(read(&bytes, u16::from_le_bytes)),
         DataType::DtBool => Data::Bool(read(&bytes, |[byte]: [u8; 1]| byte != 0)),
+        DataType::DtComplex64 => Data::Complex64(halves(read(&bytes, f32::from_le_bytes))),
+        DataType::DtComplex128 => Data::Complex128(halves(read(&bytes, f64::from_le_bytes))),
+        DataType::DtQint8 => Data::QInt8(read(&bytes, i8::from_le_bytes)),
+        DataType::DtQuint8 => Data::QUInt8(bytes.to_vec()),
+        DataType::DtQint16 => Data::QInt16(read(&bytes, i16::from_le_bytes)),
+        DataType::DtQuint16 => Data::QUInt16(read(&bytes, u16::from_le_bytes)),
+        DataType::DtQint32 => Data::QInt32(read(&bytes, i32::from_le_bytes)),
         other => return Err(DecodeError::Type(other.into())),
     })
 }
@@ -215,6 +236,13 @@ fn write_typed(data: Data, proto: &mut TensorProto) {
         Data::UInt64(values) => proto.uint64_val = values,
         Data::Bool(values) => proto.bool_val = values,
         Data::Half(values) | Data::BFloat16(values) => proto.half_val = widen(values),
+        Data::Complex64(values) => proto.scomplex_val = values.concat(),
+        Data::Complex128(values) => proto.dcomplex_val = values.concat(),
+        Data::QInt8(values) => proto.int_val = widen(values),
+        Data::QUInt8(values) => proto.int_val = widen(values),
+        Data::QInt16(values) => proto.int_val = widen(values),
+        Data::QUInt16(values) => proto.int_val = widen(values),
+        Data::QInt32(values) => proto.int_val = values,
         Data::String(values) => proto.string_val = values,
     }
 }
@@ -226,12 +254,16 @@ fn raw(data: &Data) -> Bytes {
     match data {
         Data::Float(values) => write(values, f32::to_le_bytes),
         Data::Double(values) => write(values, f64::to_le_bytes),
-        Data::Int8(values) => write(values, i8::to_le_bytes),
-        Data::Int16(values) => write(values, i16::to_le_bytes),
-        Data::Int32(values) => write(values, i32::to_le_bytes),
+        Data::Int8(values) | Data::QInt8(values) => write(values, i8::to_le_bytes),
+        Data::Int16(values) | Data::QInt16(values) => write(values, i16::to_le_bytes),
+        Data::Int32(values) | Data::QInt32(values) => write(values, i32::to_le_bytes),
         Data::Int64(values) => write(values, i64::to_le_bytes),
-        Data::UInt8(values) => write(values, u8::to_le_bytes),
-        Data::UInt16(values) | Data::Half(values) | Data::BFloat16(values) => write(values, u16::to_le_bytes),
+        Data::UInt8(values) | Data::QUInt8(values) => write(values, u8::to_le_bytes),
+        Data::UInt16(values) | Data::QUInt16(values) | Data::Half(values) | Data::BFloat16(values) => {
+            write(values, u16::to_le_bytes)
+        }
+        Data::Complex64(values) => write(values.as_flattened(), f32::to_le_bytes),
+        Data::Complex128(values) => write(values.as_flattened(), f64::to_le_bytes),
         Data::UInt32(values) => write(values, u32::to_le_bytes),
         Data::UInt64(values) => write(values, u64::to_le_bytes),
         Data::Bool(values) => write(values, |value| [u8::from(value)]),

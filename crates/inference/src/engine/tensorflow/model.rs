@@ -1,0 +1,147 @@
+//! A loaded SavedModel.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::sync::Arc;
+use std::time::Instant;
+
+use prost::Message as _;
+use strongroom_api::serving::saved_model::RunOptions;
+use strongroom_api::serving::{Code, SignatureDef};
+
+use super::memory::MemoryFolder;
+use super::saved_model::{self, Graph, SavedModelError};
+use super::sys::{Api, Failure, Output, Session};
+use super::{NAME, values};
+use crate::engine::{Call, EngineError, Executable, Signature};
+use crate::error::RequestError;
+use crate::model::files::ModelFiles;
+use crate::tensor::Tensor;
+
+/// The model, ready for calls from any thread.
+pub(super) struct Loaded {
+    api: Arc<Api>,
+    session: Session,
+    signatures: BTreeMap<String, Signature>,
+    definitions: BTreeMap<String, SignatureDef>,
+    /// Where each tensor that a signature names is in the graph.
+    tensors: BTreeMap<String, Output>,
+}
+
+pub(super) fn load(
+    api: &Arc<Api>,
+    graph: &Graph,
+    files: ModelFiles,
+    config: &[u8],
+) -> Result<Loaded, EngineError> {
+    let definitions = graph.definitions();
+    let signatures = definitions
+        .iter()
+        .map(|(name, definition)| Ok((name.clone(), saved_model::signature(name, definition)?)))
+        .collect::<Result<BTreeMap<_, _>, SavedModelError>>()?;
+    let refused =
+        |source: Box<dyn std::error::Error + Send + Sync>| EngineError::Engine { engine: NAME, source };
+    let tags = graph.tags.iter().map(|tag| CString::new(tag.as_bytes()));
+    let tags = tags
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| refused(error.into()))?;
+    let session = {
+        let folder = MemoryFolder::new(files).map_err(|error| refused(error.into()))?;
+        let path = folder.path().map_err(|error| refused(error.into()))?;
+        Session::load(api, &path, &tags, config).map_err(|failure| {
+            // The folder's name means nothing to anybody.
+            let text = failure.message.replace(&*path.to_string_lossy(), "the model");
+            refused(text.into())
+        })?
+    };
+    let mut tensors = BTreeMap::new();
+    for (name, signature) in &signatures {
+        for spec in signature.inputs.values().chain(signature.outputs.values()) {
+            if spec.name.is_empty() || tensors.contains_key(&spec.name) {
+                continue;
+            }
+            let output = session
+                .output(&spec.name)
+                .ok_or_else(|| SavedModelError::Tensor {
+                    signature: name.clone(),
+                    tensor: spec.name.clone(),
+                })?;
+            tensors.insert(spec.name.clone(), output);
+        }
+    }
+    Ok(Loaded {
+        api: Arc::clone(api),
+        session,
+        signatures,
+        definitions,
+        tensors,
+    })
+}
+
+impl Loaded {
+    fn tensor(&self, name: &str) -> Result<Output, RequestError> {
+        let missing = || {
+            let text = format!(
+                "Tensor {name}:0, specified in either feed_devices or fetch_devices was not found in the Graph"
+            );
+            RequestError::invalid(text)
+        };
+        self.tensors.get(name).copied().ok_or_else(missing)
+    }
+}
+
+impl Executable for Loaded {
+    fn signatures(&self) -> &BTreeMap<String, Signature> {
+        &self.signatures
+    }
+
+    fn definitions(&self) -> BTreeMap<String, SignatureDef> {
+        self.definitions.clone()
+    }
+
+    fn run(&self, call: Call) -> Result<BTreeMap<String, Tensor>, RequestError> {
+        let signature = self.signatures.get(&call.signature).ok_or_else(|| {
+            RequestError::new(
+                Code::Internal,
+                "the call is of a signature that the model does not have",
+            )
+        })?;
+        let options = run_options(call.deadline)?;
+        let mut feeds = Vec::with_capacity(call.inputs.len());
+        let mut fed = Vec::with_capacity(call.inputs.len());
+        for (alias, tensor) in call.inputs {
+            feeds.push(self.tensor(&signature.inputs[&alias].name)?);
+            fed.push(values::to_library(&self.api, tensor)?);
+        }
+        let fetches = call
+            .outputs
+            .iter()
+            .map(|alias| self.tensor(&signature.outputs[alias].name));
+        let fetches = fetches.collect::<Result<Vec<_>, _>>()?;
+        let fetched = self
+            .session
+            .run(&options, &feeds, &fed, &fetches)
+            .map_err(values::refused)?;
+        let named = call.outputs.into_iter().zip(&fetched);
+        named
+            .map(|(alias, value)| values::from_library(&alias, value).map(|tensor| (alias, tensor)))
+            .collect()
+    }
+}
+
+/// Encoded `RunOptions` with what is left until the deadline; empty without one.
+fn run_options(deadline: Option<Instant>) -> Result<Vec<u8>, RequestError> {
+    let Some(deadline) = deadline else {
+        return Ok(Vec::new());
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout_in_ms = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+    if timeout_in_ms == 0 {
+        // TensorFlow takes zero for "no limit".
+        return Err(values::refused(Failure {
+            code: Code::DeadlineExceeded.into(),
+            message: "Timed out waiting for notification".to_owned(),
+        }));
+    }
+    Ok(RunOptions { timeout_in_ms }.encode_to_vec())
+}
