@@ -36,6 +36,8 @@ pub struct App {
     pub limits: RequestLimits,
     /// How gRPC answers carry tensors.
     pub encoding: Encoding,
+    /// Whether a signature must be meant for the method that is called (`--enable_signature_method_name_check`).
+    pub check_method_names: bool,
 }
 
 /// What requests may take.
@@ -137,6 +139,23 @@ impl App {
         self.metrics.runtime(servable.model(), api, begin.elapsed());
         self.metrics
             .phase(servable.model(), servable.version(), Phase::FirstPrediction);
+        Ok(outputs)
+    }
+
+    /// Runs several signatures of a model at once, on the calling thread.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn infer_together(
+        &self,
+        permit: &Permit<Arc<Model>>,
+        servable: &Servable,
+        calls: Vec<Call>,
+        api: &'static str,
+    ) -> Result<Vec<BTreeMap<String, Tensor>>, RequestError> {
+        let begin = Instant::now();
+        let outputs = servable.run_together(permit, calls)?;
+        self.metrics.runtime(servable.model(), api, begin.elapsed());
         Ok(outputs)
     }
 

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod fuzz;
 pub mod grpc;
+pub mod infer;
 pub mod metrics;
 pub mod model;
 pub mod provision;

@@ -25,6 +25,8 @@ struct State {
     request_latency: BTreeMap<(String, &'static str, &'static str), Histogram>,
     /// Model and API.
     runtime_latency: BTreeMap<(String, &'static str), Histogram>,
+    /// Model: rows of Classify, Regress and MultiInference.
+    examples: BTreeMap<String, u64>,
     /// Model, version and phase: seconds since the start of the process.
     phases: BTreeMap<(String, i64, Phase), f64>,
 }
@@ -93,6 +95,11 @@ impl Metrics {
             .add(took);
     }
 
+    /// Counts the rows of a request for classes or numbers.
+    pub fn examples(&self, model: &str, count: usize) {
+        *self.lock().examples.entry(model.to_owned()).or_default() += count as u64;
+    }
+
     /// Notes that a version has come so far; the first time counts.
     pub fn phase(&self, model: &str, version: i64, phase: Phase) {
         let now = self.start.elapsed().as_secs_f64();
@@ -131,6 +138,10 @@ impl Metrics {
         for ((model, api), histogram) in &state.runtime_latency {
             let labels = labels(&[("model_name", model), ("API", api), ("runtime", "TF1")]);
             histogram.render(&mut out, RUNTIME_LATENCY, &labels);
+        }
+        head(&mut out, EXAMPLE_COUNT, "counter");
+        for (model, count) in &state.examples {
+            line(&mut out, EXAMPLE_COUNT, "", &labels(&[("model", model)]), count);
         }
         head(&mut out, PHASE_SECONDS, "gauge");
         for ((model, version, phase), seconds) in &state.phases {
@@ -239,6 +250,7 @@ const UNKNOWN: &str = "unknown";
 const REQUEST_COUNT: &str = ":tensorflow:serving:request_count";
 const REQUEST_LATENCY: &str = ":tensorflow:serving:request_latency";
 const RUNTIME_LATENCY: &str = ":tensorflow:serving:runtime_latency";
+const EXAMPLE_COUNT: &str = ":tensorflow:serving:request_example_count_total";
 const PHASE_SECONDS: &str = ":strongroom:inference:phase_seconds";
 
 #[cfg(test)]

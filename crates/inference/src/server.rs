@@ -122,6 +122,7 @@ impl Server {
             clock,
             limits: config.limits.clone(),
             encoding: config.encoding,
+            check_method_names: config.check_method_names,
         });
         let readiness = Readiness::not_ready("models are being loaded");
         let mut server = Self {

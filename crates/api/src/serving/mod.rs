@@ -28,5 +28,9 @@ pub const DESCRIPTORS: &[u8] = include_bytes!("descriptors.bin");
 pub const DEFAULT_SIGNATURE: &str = "serving_default";
 /// `method_name` of a signature for `Predict`.
 pub const PREDICT_METHOD: &str = "tensorflow/serving/predict";
+/// `method_name` of a signature for `Classify`.
+pub const CLASSIFY_METHOD: &str = "tensorflow/serving/classify";
+/// `method_name` of a signature for `Regress`.
+pub const REGRESS_METHOD: &str = "tensorflow/serving/regress";
 /// Type URL under which metadata answers carry their signatures.
 pub const SIGNATURE_DEF_MAP_TYPE_URL: &str = "type.googleapis.com/tensorflow.serving.SignatureDefMap";

@@ -53,6 +53,8 @@ pub struct Config {
     pub rest: RestOptions,
     /// How gRPC answers carry tensors.
     pub encoding: Encoding,
+    /// Whether a signature must be meant for the method that is called.
+    pub check_method_names: bool,
     /// What engines are told.
     pub engines: EngineOptions,
     /// Whether gRPC's health service is served.
@@ -186,6 +188,7 @@ impl Config {
                 true => Encoding::Content,
                 false => Encoding::Typed,
             },
+            check_method_names: flags.switch("enable_signature_method_name_check"),
             engines: engines::options(flags, mode)?,
             grpc_health: flags.switch("enable_grpc_healthcheck_service"),
             ready_file: flags.text("ready_file").map(PathBuf::from),

@@ -236,7 +236,11 @@ const FLAGS: &[Flag] = &[
     not_yet("prefer_tflite_model", Kind::Bool),
     not_yet("num_tflite_pools", Kind::Int),
     not_yet("num_tflite_interpreters_per_pool", Kind::Int),
-    not_yet("enable_signature_method_name_check", Kind::Bool),
+    full(
+        "enable_signature_method_name_check",
+        Kind::Bool,
+        "refuse a signature that is not meant for the method that is called",
+    ),
     not_yet("xla_cpu_compilation_enabled", Kind::Bool),
     not_yet("xla_gpu_compilation_enabled", Kind::Bool),
     not_yet("enable_profiler", Kind::Bool),

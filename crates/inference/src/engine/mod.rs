@@ -58,6 +58,14 @@ pub trait Executable: Send + Sync {
     /// # Errors
     /// When the inputs do not fit the model, or the engine fails.
     fn run(&self, call: Call) -> Result<BTreeMap<String, Tensor>, RequestError>;
+
+    /// Runs several calls, in one run of the graph where the engine can.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; one call that fails fails all.
+    fn run_together(&self, calls: Vec<Call>) -> Result<Vec<BTreeMap<String, Tensor>>, RequestError> {
+        calls.into_iter().map(|call| self.run(call)).collect()
+    }
 }
 
 /// One call of a signature. [`Call::new`] makes it.

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_api::proto::grpc_health::v1::health_server::HealthServer;
+use strongroom_api::serving::Code;
 use strongroom_api::serving::model_service_server::ModelServiceServer;
 use strongroom_api::serving::prediction_service_server::PredictionServiceServer;
-use strongroom_api::serving::{Code, ModelSpec, model_spec::VersionChoice as SpecVersion};
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::{Status, metadata::MetadataMap};
 
 use crate::app::App;
 use crate::error::RequestError;
-use crate::model::VersionChoice;
 
 mod health;
 mod model_service;
@@ -33,23 +32,6 @@ pub fn router(app: &Arc<App>, health: bool) -> axum::Router {
         routes = routes.add_service(HealthServer::new(health::AlwaysServing));
     }
     routes.into_axum_router()
-}
-
-/// Name and version of a request's `ModelSpec`.
-fn target(spec: Option<&ModelSpec>) -> Result<(&str, VersionChoice), RequestError> {
-    let spec = spec.ok_or_else(|| RequestError::invalid("Missing ModelSpec"))?;
-    if spec.name.is_empty() {
-        return Err(RequestError::invalid("ModelSpec has no name specified."));
-    }
-    Ok((&spec.name, version(spec)))
-}
-
-fn version(spec: &ModelSpec) -> VersionChoice {
-    match &spec.version_choice {
-        None => VersionChoice::Latest,
-        Some(SpecVersion::Version(number)) => VersionChoice::Number(*number),
-        Some(SpecVersion::VersionLabel(label)) => VersionChoice::Label(label.clone()),
-    }
 }
 
 /// A refusal as gRPC carries it. Its text is cut, as in TensorFlow Serving.

@@ -8,10 +8,11 @@ use strongroom_api::serving::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{to_status, version};
+use super::to_status;
 use crate::app::App;
 use crate::describe;
 use crate::error::RequestError;
+use crate::model::version::version;
 
 /// The service.
 pub(super) struct ModelStatus {

@@ -8,20 +8,23 @@ use prost::Message as _;
 use prost_types::Any;
 use strongroom_api::serving::prediction_service_server::PredictionService;
 use strongroom_api::serving::{
-    ClassificationRequest, ClassificationResponse, Code, DEFAULT_SIGNATURE, GetModelMetadataRequest,
-    GetModelMetadataResponse, ModelSpec, MultiInferenceRequest, MultiInferenceResponse, PredictRequest,
-    PredictResponse, RegressionRequest, RegressionResponse, SIGNATURE_DEF_MAP_TYPE_URL, SignatureDefMap,
-    TensorProto, model_spec::VersionChoice as SpecVersion,
+    CLASSIFY_METHOD, ClassificationRequest, ClassificationResponse, Code, DEFAULT_SIGNATURE,
+    GetModelMetadataRequest, GetModelMetadataResponse, ModelSpec, MultiInferenceRequest,
+    MultiInferenceResponse, PREDICT_METHOD, PredictRequest, PredictResponse, REGRESS_METHOD,
+    RegressionRequest, RegressionResponse, SIGNATURE_DEF_MAP_TYPE_URL, SignatureDefMap, TensorProto,
+    model_spec::VersionChoice as SpecVersion,
 };
 use strongroom_service::ConnectionInfo;
 use tonic::{Request, Response, Status};
 
-use super::{deadline, target, to_status};
+use super::{deadline, to_status};
 use crate::app::{App, ModelPermit, signature};
 use crate::describe;
-use crate::engine::Call;
+use crate::engine::{Call, Signature};
 use crate::error::RequestError;
+use crate::infer::{self, Context};
 use crate::metrics::Entrypoint;
+use crate::model::version::target;
 use crate::tensor::dtype::element_bytes;
 use crate::tensor::{Tensor, proto};
 
@@ -41,28 +44,48 @@ impl Prediction {
             .admit(name, request.extensions().get::<Arc<ConnectionInfo>>())
     }
 
-    async fn run(&self, request: Request<PredictRequest>) -> Result<PredictResponse, RequestError> {
-        let permit = self.admit(&request, request.get_ref().model_spec.as_ref())?;
+    /// Admits the client, and runs `work` on a worker until the caller's deadline.
+    async fn run<Q: Send + 'static, A: Send + 'static>(
+        &self,
+        request: Request<Q>,
+        spec: Option<ModelSpec>,
+        work: fn(Context<'_>, Q) -> Result<A, RequestError>,
+    ) -> Result<A, RequestError> {
+        let permit = self.admit(&request, spec.as_ref())?;
         let timeout = deadline(request.metadata());
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let app = Arc::clone(&self.app);
         let request = request.into_inner();
-        self.app
-            .work(timeout, move || predict(&app, &permit, request))
-            .await
+        let work = move || {
+            let context = Context {
+                app: &app,
+                permit: &permit,
+                deadline: until,
+            };
+            work(context, request)
+        };
+        self.app.work(timeout, work).await
     }
 
-    // The refusal for a method that comes later: what is wrong with the request itself is said first.
-    fn not_yet<T>(&self, request: &Request<T>, spec: Option<&ModelSpec>, method: &str) -> RequestError {
-        let refusal = || {
-            let (name, version) = target(spec)?;
-            let permit = self.admit(request, spec)?;
-            App::find(&permit, name, &version)?;
-            Ok(())
-        };
-        let text = format!("{method} is not available for this model; use Predict");
-        refusal()
-            .err()
-            .unwrap_or_else(|| RequestError::new(Code::Unimplemented, text))
+    /// Runs one call and counts it, under the name that TensorFlow Serving gives the method.
+    async fn counted_run<Q: Send + 'static, A: Send + 'static>(
+        &self,
+        request: Request<Q>,
+        spec: Option<ModelSpec>,
+        api: &'static str,
+        work: fn(Context<'_>, Q) -> Result<A, RequestError>,
+    ) -> Result<Response<A>, Status> {
+        let begin = Instant::now();
+        match self.run(request, spec.clone(), work).await {
+            Ok(response) => {
+                if let Some(model) = self.counted(spec.as_ref(), Code::Ok) {
+                    let took = begin.elapsed();
+                    self.app.metrics.latency(&model, api, Entrypoint::Grpc, took);
+                }
+                Ok(Response::new(response))
+            }
+            Err(error) => Err(self.refuse(spec.as_ref(), &error)),
+        }
     }
 
     fn counted(&self, spec: Option<&ModelSpec>, code: Code) -> Option<String> {
@@ -77,11 +100,12 @@ impl Prediction {
     }
 }
 
-fn predict(
-    app: &App,
-    permit: &ModelPermit,
-    request: PredictRequest,
-) -> Result<PredictResponse, RequestError> {
+fn predict(context: Context<'_>, request: PredictRequest) -> Result<PredictResponse, RequestError> {
+    let Context {
+        app,
+        permit,
+        deadline,
+    } = context;
     let (name, version) = target(request.model_spec.as_ref())?;
     let (permit, servable) = App::find(permit, name, &version)?;
     let asked = request
@@ -104,14 +128,28 @@ fn predict(
         version_choice: Some(SpecVersion::Version(servable.version())),
         signature_name: signature_name.to_owned(),
     });
+    check_method(app, signature)?;
     let inputs = decode(request.inputs, app.limits.tensor_bytes_max)?;
     let call = Call::new(signature_name, signature, inputs, &request.output_filter)?;
-    let outputs = app.infer(permit, &servable, call, "Predict")?;
+    let outputs = app.infer(permit, &servable, call.until(deadline), "Predict")?;
     let encode = |(alias, tensor)| (alias, proto::encode(tensor, app.encoding));
     Ok(PredictResponse {
         outputs: outputs.into_iter().map(encode).collect(),
         model_spec,
     })
+}
+
+fn check_method(app: &App, signature: &Signature) -> Result<(), RequestError> {
+    let known = [PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD];
+    if !app.check_method_names || known.contains(&signature.method_name.as_str()) {
+        return Ok(());
+    }
+    let text = format!(
+        "Expected prediction signature method_name to be one of {{{}}}. Was: {}",
+        known.join(", "),
+        signature.method_name
+    );
+    Err(RequestError::new(Code::Internal, text))
 }
 
 // All tensors of a request share one allowance.
@@ -135,19 +173,8 @@ fn decode(
 #[tonic::async_trait]
 impl PredictionService for Prediction {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
-        let begin = Instant::now();
         let spec = request.get_ref().model_spec.clone();
-        match self.run(request).await {
-            Ok(response) => {
-                if let Some(model) = self.counted(spec.as_ref(), Code::Ok) {
-                    self.app
-                        .metrics
-                        .latency(&model, "Predict", Entrypoint::Grpc, begin.elapsed());
-                }
-                Ok(Response::new(response))
-            }
-            Err(error) => Err(self.refuse(spec.as_ref(), &error)),
-        }
+        self.counted_run(request, spec, "Predict", predict).await
     }
 
     async fn classify(
@@ -155,7 +182,8 @@ impl PredictionService for Prediction {
         request: Request<ClassificationRequest>,
     ) -> Result<Response<ClassificationResponse>, Status> {
         let spec = request.get_ref().model_spec.clone();
-        Err(self.refuse(spec.as_ref(), &self.not_yet(&request, spec.as_ref(), "Classify")))
+        let work = |context: Context<'_>, request: ClassificationRequest| infer::classify(context, &request);
+        self.counted_run(request, spec, "Classify", work).await
     }
 
     async fn regress(
@@ -163,23 +191,21 @@ impl PredictionService for Prediction {
         request: Request<RegressionRequest>,
     ) -> Result<Response<RegressionResponse>, Status> {
         let spec = request.get_ref().model_spec.clone();
-        Err(self.refuse(spec.as_ref(), &self.not_yet(&request, spec.as_ref(), "Regress")))
+        let work = |context: Context<'_>, request: RegressionRequest| infer::regress(context, &request);
+        self.counted_run(request, spec, "Regress", work).await
     }
 
+    // Counted nowhere, as in TensorFlow Serving.
     async fn multi_inference(
         &self,
         request: Request<MultiInferenceRequest>,
     ) -> Result<Response<MultiInferenceResponse>, Status> {
-        let spec = request
-            .get_ref()
-            .tasks
-            .first()
-            .and_then(|task| task.model_spec.clone());
-        Err(to_status(&self.not_yet(
-            &request,
-            spec.as_ref(),
-            "MultiInference",
-        )))
+        let first = request.get_ref().tasks.first();
+        let spec = first.and_then(|task| task.model_spec.clone());
+        let work =
+            |context: Context<'_>, request: MultiInferenceRequest| infer::multi_inference(context, &request);
+        let answer = self.run(request, spec, work).await;
+        answer.map(Response::new).map_err(|error| to_status(&error))
     }
 
     async fn get_model_metadata(

@@ -80,13 +80,31 @@ impl Servable {
         permit: &Permit<Arc<Model>>,
         call: Call,
     ) -> Result<BTreeMap<String, Tensor>, RequestError> {
-        if permit.subject().name() != self.model {
-            return Err(RequestError::new(
-                Code::PermissionDenied,
-                "This client may not use this model.",
-            ));
-        }
+        self.check(permit)?;
         self.executable.run(call)
+    }
+
+    /// Runs several calls at once, as [`Self::run`] does one.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_together(
+        &self,
+        permit: &Permit<Arc<Model>>,
+        calls: Vec<Call>,
+    ) -> Result<Vec<BTreeMap<String, Tensor>>, RequestError> {
+        self.check(permit)?;
+        self.executable.run_together(calls)
+    }
+
+    fn check(&self, permit: &Permit<Arc<Model>>) -> Result<(), RequestError> {
+        if permit.subject().name() == self.model {
+            return Ok(());
+        }
+        Err(RequestError::new(
+            Code::PermissionDenied,
+            "This client may not use this model.",
+        ))
     }
 }
 

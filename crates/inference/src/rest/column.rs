@@ -242,7 +242,7 @@ fn as_double(number: Number) -> f64 {
     }
 }
 
-fn string(value: &Value) -> Result<Bytes, RequestError> {
+pub(super) fn string(value: &Value) -> Result<Bytes, RequestError> {
     match value {
         Value::String(text) => Ok(Bytes::copy_from_slice(text)),
         Value::Object(_) => {

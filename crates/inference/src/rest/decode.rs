@@ -75,6 +75,12 @@ impl Body {
         &self.signature
     }
 
+    /// The whole document.
+    #[must_use]
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
     /// Reads the inputs that `signature` declares.
     ///
     /// # Errors

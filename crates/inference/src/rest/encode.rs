@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use strongroom_api::serving::{ClassificationResult, DataType, RegressionResult};
+
 use super::decode::Form;
 use super::json::{Layout, Writer, number};
-use strongroom_api::serving::DataType;
-
 use crate::error::RequestError;
 use crate::tensor::{Data, Tensor, type_name};
 
@@ -35,6 +35,54 @@ pub fn error(message: &str) -> Vec<u8> {
     writer.string(message.as_bytes());
     writer.end_object();
     writer.finish()
+}
+
+/// Writes classes: for each row a list of pairs of label and score.
+#[must_use]
+pub fn classes(result: &ClassificationResult) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.begin_object();
+    writer.string(b"results");
+    writer.layout(Layout::OneLineArrays);
+    writer.begin_array();
+    for row in &result.classifications {
+        writer.begin_array();
+        for class in &row.classes {
+            writer.begin_array();
+            writer.string(class.label.as_bytes());
+            writer.raw(&number::float(class.score));
+            writer.end_array();
+        }
+        writer.end_array();
+    }
+    writer.layout(Layout::Expanded);
+    writer.end_array();
+    writer.end_object();
+    writer.finish()
+}
+
+/// Writes numbers, one for each row.
+///
+/// # Errors
+/// When there is none.
+pub fn numbers(result: &RegressionResult) -> Result<Vec<u8>, RequestError> {
+    if result.regressions.is_empty() {
+        return Err(RequestError::invalid(
+            "Cannot convert empty RegressionResults to JSON",
+        ));
+    }
+    let mut writer = Writer::new();
+    writer.begin_object();
+    writer.string(b"results");
+    writer.layout(Layout::OneLineArrays);
+    writer.begin_array();
+    for regression in &result.regressions {
+        writer.raw(&number::float(regression.value));
+    }
+    writer.end_array();
+    writer.layout(Layout::Expanded);
+    writer.end_object();
+    Ok(writer.finish())
 }
 
 fn rows(outputs: &BTreeMap<String, Tensor>) -> Result<Vec<u8>, RequestError> {
@@ -193,6 +241,7 @@ impl<'a> Cursor<'a> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use strongroom_api::serving::{Class, Classifications, Regression};
 
     use super::*;
 
@@ -282,6 +331,29 @@ mod tests {
         );
         let expected = "Tensor name: b has inconsistent batch size: 2 expecting: 1";
         check(&[("a", a), ("b", b)], Form::Rows, expected);
+    }
+
+    #[test]
+    fn classes_and_numbers_are_results() {
+        let class = |label: &str, score: f32| Class {
+            label: label.to_owned(),
+            score,
+        };
+        let row = Classifications {
+            classes: vec![class("car", 0.2), class("", 3.0)],
+        };
+        let result = ClassificationResult {
+            classifications: vec![row],
+        };
+        assert_eq!(
+            classes(&result),
+            b"{\n    \"results\": [[[\"car\", 0.2], [\"\", 3.0]]\n    ]\n}"
+        );
+        let regressions = [3.5, 4.0].map(|value| Regression { value }).to_vec();
+        let expected = b"{\n    \"results\": [3.5, 4.0]\n}".to_vec();
+        assert_eq!(numbers(&RegressionResult { regressions }), Ok(expected));
+        let none = numbers(&RegressionResult::default()).expect_err("none");
+        assert_eq!(none.message(), "Cannot convert empty RegressionResults to JSON");
     }
 
     #[test]

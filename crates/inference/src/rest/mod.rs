@@ -9,13 +9,14 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use strongroom_api::serving::Code;
+use strongroom_api::serving::{ClassificationRequest, Code, ModelSpec, RegressionRequest};
 use strongroom_service::ConnectionInfo;
 
-use crate::app::{App, ModelPermit, signature};
+use crate::app::{App, signature};
 use crate::describe;
 use crate::engine::Call;
 use crate::error::RequestError;
+use crate::infer::{self, Context};
 use crate::metrics::Entrypoint;
 
 pub mod allowance;
@@ -23,6 +24,7 @@ pub mod body;
 pub mod column;
 pub mod decode;
 pub mod encode;
+pub mod examples;
 pub mod json;
 pub mod protojson;
 pub mod route;
@@ -139,7 +141,7 @@ impl Rest {
         let name = target(&route).name.clone();
         let (api, body) = match route {
             Route::Infer(target, Verb::Predict) => ("predict", self.predict(target, head, body).await?),
-            Route::Infer(target, verb) => return Err(self.unimplemented(&target, verb, head).into()),
+            Route::Infer(target, verb) => (verb.name(), self.examples(target, verb, head, body).await?),
             Route::Status(target) => {
                 let response = describe::status(&self.app, &target.name, &target.version)?;
                 ("", protojson::status(&response).into_bytes())
@@ -168,28 +170,79 @@ impl Rest {
         let gzip = head.headers.get(header::CONTENT_ENCODING).is_some_and(is_gzip);
         let text = self.bodies.read(body, gzip).await?;
         let app = Arc::clone(&self.app);
-        let limit = Some(self.app.limits.rest_timeout);
-        Ok(self
-            .app
-            .work(limit, move || predict(&app, &permit, &target, text))
-            .await?)
+        let limit = self.app.limits.rest_timeout;
+        let deadline = Instant::now().checked_add(limit);
+        let work = move || {
+            let context = Context {
+                app: &app,
+                permit: &permit,
+                deadline,
+            };
+            predict(context, &target, text)
+        };
+        Ok(self.app.work(Some(limit), work).await?)
     }
 
-    fn unimplemented(&self, target: &Target, verb: Verb, head: &Parts) -> RequestError {
+    async fn examples(
+        &self,
+        target: Target,
+        verb: Verb,
+        head: &Parts,
+        body: &mut HttpBody,
+    ) -> Result<Vec<u8>, Failure> {
         let permit = self
             .app
-            .admit(&target.name, head.extensions.get::<Arc<ConnectionInfo>>());
-        match permit.and_then(|permit| App::find(&permit, &target.name, &target.version).map(drop)) {
-            Ok(()) => RequestError::new(
-                Code::Unimplemented,
-                format!("{} is not available for this model; use predict", verb.name()),
-            ),
-            Err(error) => error,
+            .admit(&target.name, head.extensions.get::<Arc<ConnectionInfo>>())?;
+        let gzip = head.headers.get(header::CONTENT_ENCODING).is_some_and(is_gzip);
+        let text = self.bodies.read(body, gzip).await?;
+        let app = Arc::clone(&self.app);
+        let limit = self.app.limits.rest_timeout;
+        let deadline = Instant::now().checked_add(limit);
+        let work = move || {
+            let context = Context {
+                app: &app,
+                permit: &permit,
+                deadline,
+            };
+            classes_or_numbers(context, &target, verb, text)
+        };
+        Ok(self.app.work(Some(limit), work).await?)
+    }
+}
+
+fn classes_or_numbers(
+    context: Context<'_>,
+    target: &Target,
+    verb: Verb,
+    text: Held,
+) -> Result<Vec<u8>, RequestError> {
+    let body = decode::Body::parse(text.as_slice(), context.app.limits.tensor_bytes_max)?;
+    drop(text);
+    let input = Some(examples::read(body.document(), verb)?);
+    let model_spec = Some(ModelSpec {
+        name: target.name.clone(),
+        version_choice: target.version.to_proto(),
+        signature_name: body.signature().to_owned(),
+    });
+    drop(body);
+    match verb {
+        Verb::Regress => {
+            let answer = infer::regress(context, &RegressionRequest { model_spec, input })?;
+            encode::numbers(&answer.result.unwrap_or_default())
+        }
+        Verb::Classify | Verb::Predict => {
+            let answer = infer::classify(context, &ClassificationRequest { model_spec, input })?;
+            Ok(encode::classes(&answer.result.unwrap_or_default()))
         }
     }
 }
 
-fn predict(app: &App, permit: &ModelPermit, target: &Target, text: Held) -> Result<Vec<u8>, RequestError> {
+fn predict(context: Context<'_>, target: &Target, text: Held) -> Result<Vec<u8>, RequestError> {
+    let Context {
+        app,
+        permit,
+        deadline,
+    } = context;
     let body = decode::Body::parse(text.as_slice(), app.limits.tensor_bytes_max)?;
     drop(text);
     let (permit, servable) = App::find(permit, &target.name, &target.version)?;
@@ -198,7 +251,7 @@ fn predict(app: &App, permit: &ModelPermit, target: &Target, text: Held) -> Resu
     let (form, inputs) = body.inputs(signature)?;
     let call = Call::new(body.signature(), signature, inputs, &[])?;
     drop(body);
-    let outputs = app.infer(permit, &servable, call, "Predict")?;
+    let outputs = app.infer(permit, &servable, call.until(deadline), "Predict")?;
     encode::predict(&outputs, form)
 }
 

@@ -209,7 +209,7 @@ async fn one_value_fills_a_tensor() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn methods_that_come_later_say_so() {
+async fn methods_for_rows_refuse_a_model_of_tensors() {
     let server = digits().await;
     let channel = Channel::to(server.addresses.grpc_addr).await;
     let mut client = channel.clone().predictions();
@@ -222,14 +222,14 @@ async fn methods_that_come_later_say_so() {
         model_spec: model_spec.clone(),
         input: None,
     };
-    assert_eq!(
-        client.classify(classify).await.expect_err("later").code(),
-        Code::Unimplemented
+    let refused = client.classify(classify).await.expect_err("tensors");
+    assert!(
+        refused
+            .message()
+            .starts_with("No classification inputs found in SignatureDef")
     );
-    assert_eq!(
-        client.regress(regress).await.expect_err("later").code(),
-        Code::Unimplemented
-    );
+    let refused = client.regress(regress).await.expect_err("tensors");
+    assert_eq!(refused.message(), "Expected one output Tensor.");
     let multi = client
         .multi_inference(MultiInferenceRequest::default())
         .await

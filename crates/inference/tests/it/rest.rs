@@ -163,12 +163,18 @@ async fn refuses_with_the_original_codes_and_texts() {
         (
             "/v1/models/digits:classify",
             "{}",
-            501,
-            "classify is not available for this model; use predict",
+            400,
+            "JSON Value: {} When method is classify, key 'examples' is expected and was not found",
+        ),
+        (
+            "/v1/models/digits:regress",
+            r#"{"examples":[{"x":1.0}]}"#,
+            400,
+            "Expected one output Tensor.",
         ),
         (
             "/v1/models/m:regress",
-            "{}",
+            r#"{"examples":[{"x":1.0}]}"#,
             404,
             "Servable not found for request: Latest(m)",
         ),

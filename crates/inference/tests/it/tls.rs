@@ -163,8 +163,8 @@ async fn a_refusal_reaches_a_client_of_http_2_that_still_sends() {
     let server = start(&flags).await;
     let tls = files.servers.trusted_by(None);
     for (path, status, text) in [
-        ("/v1/models/digits:classify", 501, "classify is not available"),
-        ("/v1/models/m:classify", 404, "Servable not found"),
+        ("/v1/models/digits:classify", 400, "JSON Parse error"),
+        ("/v1/models/m:classify", 400, "JSON Parse error"),
         ("/v1/models/digits", 400, "Malformed request"),
     ] {
         let stream = tls

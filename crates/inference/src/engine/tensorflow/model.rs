@@ -100,32 +100,47 @@ impl Executable for Loaded {
     }
 
     fn run(&self, call: Call) -> Result<BTreeMap<String, Tensor>, RequestError> {
-        let signature = self.signatures.get(&call.signature).ok_or_else(|| {
-            RequestError::new(
-                Code::Internal,
-                "the call is of a signature that the model does not have",
-            )
-        })?;
-        let options = run_options(call.deadline)?;
-        let mut feeds = Vec::with_capacity(call.inputs.len());
-        let mut fed = Vec::with_capacity(call.inputs.len());
-        for (alias, tensor) in call.inputs {
-            feeds.push(self.tensor(&signature.inputs[&alias].name)?);
-            fed.push(values::to_library(&self.api, tensor)?);
+        let mut outputs = self.run_together(vec![call])?;
+        Ok(outputs.pop().unwrap_or_default())
+    }
+
+    fn run_together(&self, calls: Vec<Call>) -> Result<Vec<BTreeMap<String, Tensor>>, RequestError> {
+        let deadline = calls.iter().filter_map(|call| call.deadline).min();
+        let options = run_options(deadline)?;
+        let mut feeds = Vec::new();
+        let mut fed = Vec::new();
+        let mut fetches = Vec::new();
+        let mut asked = Vec::with_capacity(calls.len());
+        for call in calls {
+            let signature = self.signatures.get(&call.signature).ok_or_else(|| {
+                let text = "the call is of a signature that the model does not have";
+                RequestError::new(Code::Internal, text)
+            })?;
+            for (alias, tensor) in call.inputs {
+                let feed = self.tensor(&signature.inputs[&alias].name)?;
+                // Several signatures may take the same tensor, and they are given the same value then.
+                if !feeds.contains(&feed) {
+                    feeds.push(feed);
+                    fed.push(values::to_library(&self.api, tensor)?);
+                }
+            }
+            for alias in &call.outputs {
+                fetches.push(self.tensor(&signature.outputs[alias].name)?);
+            }
+            asked.push(call.outputs);
         }
-        let fetches = call
-            .outputs
-            .iter()
-            .map(|alias| self.tensor(&signature.outputs[alias].name));
-        let fetches = fetches.collect::<Result<Vec<_>, _>>()?;
         let fetched = self
             .session
             .run(&options, &feeds, &fed, &fetches)
             .map_err(values::refused)?;
-        let named = call.outputs.into_iter().zip(&fetched);
-        named
-            .map(|(alias, value)| values::from_library(&alias, value).map(|tensor| (alias, tensor)))
-            .collect()
+        let mut fetched = fetched.iter();
+        let mut answer = |aliases: Vec<String>| -> Result<BTreeMap<String, Tensor>, RequestError> {
+            let named = aliases.into_iter().zip(fetched.by_ref());
+            named
+                .map(|(alias, value)| values::from_library(&alias, value).map(|tensor| (alias, tensor)))
+                .collect()
+        };
+        asked.into_iter().map(&mut answer).collect()
     }
 }
 

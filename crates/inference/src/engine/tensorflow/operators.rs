@@ -33,7 +33,7 @@ impl OperatorError {
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        "model.operator"
+        "model.operator_refused"
     }
 }
 

@@ -32,7 +32,7 @@ struct RawBuffer {
 
 /// `TF_Output`: one output of an operation.
 #[repr(C)]
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Output {
     operation: *mut c_void,
     index: c_int,
