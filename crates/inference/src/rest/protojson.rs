@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 
 use strongroom_api::serving::{
-    DataType, GetModelStatusResponse, SignatureDef, TensorInfo, TensorShapeProto, tensor_info::Encoding,
+    GetModelStatusResponse, SignatureDef, TensorInfo, TensorProto, TensorShapeProto, tensor_info::Encoding,
 };
+
+mod tensor;
+
+use tensor::{dtype_name, tensor_json};
 
 /// `GET /v1/models/M`.
 #[must_use]
@@ -57,28 +61,41 @@ fn signature_json(signature: &SignatureDef) -> Json {
                 .collect(),
         )
     };
+    let default = |(alias, value): (&String, &TensorProto)| (alias.clone(), tensor_json(value));
     Json::object([
         ("inputs", infos(&signature.inputs)),
         ("outputs", infos(&signature.outputs)),
         ("method_name", Json::string(&signature.method_name)),
-        ("defaults", Json::Object(Vec::new())),
+        (
+            "defaults",
+            Json::Object(signature.defaults.iter().map(default).collect()),
+        ),
     ])
 }
 
 fn info_json(info: &TensorInfo) -> Json {
-    let name = match &info.encoding {
-        Some(Encoding::Name(name)) => name.as_str(),
-        _ => "",
-    };
-    let dtype = DataType::try_from(info.dtype).unwrap_or_default();
-    Json::object([
-        ("dtype", Json::string(dtype.as_str_name())),
-        (
-            "tensor_shape",
-            shape_json(&info.tensor_shape.clone().unwrap_or_default()),
-        ),
-        ("name", Json::string(name)),
-    ])
+    let mut members = vec![("dtype".to_owned(), Json::String(dtype_name(info.dtype)))];
+    // A message that is not there is not printed.
+    if let Some(shape) = &info.tensor_shape {
+        members.push(("tensor_shape".to_owned(), shape_json(shape)));
+    }
+    // Of alternatives the printer shows the one that is set.
+    match &info.encoding {
+        Some(Encoding::Name(name)) => members.push(("name".to_owned(), Json::string(name))),
+        Some(Encoding::CooSparse(sparse)) => {
+            let names = [
+                ("values_tensor_name", Json::string(&sparse.values_tensor_name)),
+                ("indices_tensor_name", Json::string(&sparse.indices_tensor_name)),
+                (
+                    "dense_shape_tensor_name",
+                    Json::string(&sparse.dense_shape_tensor_name),
+                ),
+            ];
+            members.push(("coo_sparse".to_owned(), Json::object(names)));
+        }
+        None => {}
+    }
+    Json::Object(members)
 }
 
 fn shape_json(shape: &TensorShapeProto) -> Json {
@@ -90,15 +107,12 @@ fn shape_json(shape: &TensorShapeProto) -> Json {
     };
     Json::object([
         ("dim", Json::Array(shape.dim.iter().map(dim).collect())),
-        (
-            "unknown_rank",
-            Json::Raw(if shape.unknown_rank { "true" } else { "false" }),
-        ),
+        ("unknown_rank", Json::Raw(shape.unknown_rank.to_string())),
     ])
 }
 
 enum Json {
-    Raw(&'static str),
+    Raw(String),
     String(String),
     Array(Vec<Json>),
     Object(Vec<(String, Json)>),
@@ -169,6 +183,8 @@ fn write_string(out: &mut String, text: &str) {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),

@@ -35,7 +35,7 @@ pub(super) fn load(
     config: &[u8],
 ) -> Result<Loaded, EngineError> {
     let definitions = graph.definitions();
-    let signatures = definitions
+    let mut signatures = definitions
         .iter()
         .map(|(name, definition)| Ok((name.clone(), saved_model::signature(name, definition)?)))
         .collect::<Result<BTreeMap<_, _>, SavedModelError>>()?;
@@ -67,6 +67,15 @@ pub(super) fn load(
                     tensor: spec.name.clone(),
                 })?;
             tensors.insert(spec.name.clone(), output);
+        }
+    }
+    // What is fed must be of the graph's type, whatever the signature declares: there are models that declare another.
+    let inputs = signatures
+        .values_mut()
+        .flat_map(|signature| signature.inputs.values_mut());
+    for input in inputs {
+        if let Some(output) = tensors.get(&input.name) {
+            input.dtype = saved_model::plain_type(session.output_type(*output));
         }
     }
     Ok(Loaded {

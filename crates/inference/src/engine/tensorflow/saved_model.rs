@@ -160,7 +160,7 @@ fn spec(info: &TensorInfo) -> TensorSpec {
 }
 
 /// The type without the mark of TensorFlow 1's references.
-fn plain_type(number: i32) -> DataType {
+pub(super) fn plain_type(number: i32) -> DataType {
     let plain = if number > REFERENCE {
         number - REFERENCE
     } else {

@@ -76,6 +76,7 @@ functions! {
     delete_session = "TF_DeleteSession": fn(*mut Opaque, *mut Opaque);
     operation_by_name = "TF_GraphOperationByName": fn(*mut Opaque, *const c_char) -> *mut c_void;
     operation_outputs = "TF_OperationNumOutputs": fn(*mut c_void) -> c_int;
+    output_type = "TF_OperationOutputType": fn(Output) -> c_int;
     session_run = "TF_SessionRun": fn(
         *mut Opaque, *const RawBuffer, *const Output, *const *mut Opaque, c_int, *const Output, *mut *mut Opaque,
         c_int, *const *const c_void, c_int, *mut RawBuffer, *mut Opaque);
@@ -222,6 +223,12 @@ impl Session {
             (operation, (f.operation_outputs)(operation))
         };
         (0..count).contains(&index).then_some(Output { operation, index })
+    }
+
+    /// The type of its elements, as a number of the schema.
+    pub(super) fn output_type(&self, output: Output) -> i32 {
+        // SAFETY: an output of this session's graph, which lives.
+        unsafe { (self.api.functions.output_type)(output) }
     }
 
     /// Runs the graph once. `options` is an encoded `RunOptions`, empty for none.
