@@ -197,7 +197,7 @@ fn write_string(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use strongroom_api::serving::{ModelVersionStatus, StatusProto, model_version_status::State};
+    use strongroom_api::serving::{DataType, ModelVersionStatus, StatusProto, model_version_status::State};
 
     use super::*;
     use crate::engine::{Signature, TensorSpec};

@@ -5,6 +5,7 @@
 
 pub mod number;
 pub mod parse;
+pub mod scan;
 pub mod write;
 
 pub use parse::{ParseError, parse};

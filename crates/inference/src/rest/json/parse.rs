@@ -1,6 +1,6 @@
 //! The parser: one pass, no recursion, depth bounded.
 
-use super::{Number, Value};
+use super::{Number, Value, scan};
 use crate::rest::allowance::{ALLOCATION_BYTES, Allowance, Exhausted};
 
 /// Why a text is not read.
@@ -45,6 +45,16 @@ pub fn parse(text: &[u8], bytes_max: usize) -> Result<Value, ParseError> {
         return Err(parser.fail(EMPTY));
     }
     parser.document()
+}
+
+/// The string whose opening quote is at `at`, unescaped, and where the text goes on.
+///
+/// # Errors
+/// As [`parse`].
+pub fn string(text: &[u8], at: usize) -> Result<(Vec<u8>, usize), ParseError> {
+    let allowance = Allowance::new(usize::MAX);
+    let mut parser = Parser { text, at, allowance };
+    Ok((parser.string()?, parser.at))
 }
 
 /// A container that is not closed yet.
@@ -273,81 +283,9 @@ impl Parser<'_> {
     }
 
     fn number(&mut self) -> Result<Number, ParseError> {
-        let start = self.at;
-        let minus = self.take(b'-');
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits(),
-            Some(b'N') if self.text[self.at..].starts_with(b"NaN") => {
-                self.at += 3;
-                return Ok(Number::Double(f64::NAN));
-            }
-            Some(b'I') => return self.infinity(minus),
-            _ => return Err(self.fail(INVALID_VALUE)),
-        }
-        let whole = self.at;
-        if self.take(b'.') {
-            self.expect_digits(NO_FRACTION)?;
-        }
-        if self.take(b'e') || self.take(b'E') {
-            let _sign = self.take(b'+') || self.take(b'-');
-            self.expect_digits(NO_EXPONENT)?;
-        }
-        let text = std::str::from_utf8(&self.text[start..self.at]).expect("digits and signs are ASCII");
-        if whole == self.at {
-            if let Ok(value) = text.parse() {
-                return Ok(Number::Int(value));
-            }
-            if let Ok(value) = text.parse() {
-                return Ok(Number::UInt(value));
-            }
-        }
-        let value: f64 = text
-            .parse()
-            .expect("the grammar of JSON numbers is part of Rust's");
-        if value.is_infinite() {
-            return Err(ParseError::Syntax {
-                reason: NUMBER_TOO_BIG,
-                offset: start,
-            });
-        }
-        Ok(Number::Double(value))
-    }
-
-    fn infinity(&mut self, minus: bool) -> Result<Number, ParseError> {
-        for byte in b"Inf" {
-            if !self.take(*byte) {
-                return Err(self.fail(INVALID_VALUE));
-            }
-        }
-        if self.peek() == Some(b'i') {
-            for byte in b"inity" {
-                if !self.take(*byte) {
-                    return Err(self.fail(INVALID_VALUE));
-                }
-            }
-        }
-        Ok(Number::Double(if minus {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        }))
-    }
-
-    fn expect_digits(&mut self, reason: &'static str) -> Result<(), ParseError> {
-        let start = self.at;
-        self.digits();
-        if self.at == start {
-            Err(self.fail(reason))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
+        let (number, end) = scan::number(self.text, self.at)?;
+        self.at = end;
+        Ok(number)
     }
 
     fn skip_space(&mut self) {
@@ -378,7 +316,7 @@ impl Parser<'_> {
 pub const DEPTH_MAX: usize = 300;
 
 const EMPTY: &str = "The document is empty.";
-const INVALID_VALUE: &str = "Invalid value.";
+pub(super) const INVALID_VALUE: &str = "Invalid value.";
 const NO_NAME: &str = "Missing a name for object member.";
 const NO_COLON: &str = "Missing a colon after a name of object member.";
 const NO_COMMA_OBJECT: &str = "Missing a comma or '}' after an object member.";
@@ -387,110 +325,8 @@ const BAD_HEX: &str = "Incorrect hex digit after \\u escape in string.";
 const BAD_SURROGATE: &str = "The surrogate pair in string is invalid.";
 const BAD_ESCAPE: &str = "Invalid escape character in string.";
 const NO_QUOTE: &str = "Missing a closing quotation mark in string.";
-const NUMBER_TOO_BIG: &str = "Number too big to be stored in double.";
-const NO_FRACTION: &str = "Miss fraction part in number.";
-const NO_EXPONENT: &str = "Miss exponent in number.";
 const TOO_DEEP: &str = "The document is nested too deeply.";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &[u8]) -> Result<Value, ParseError> {
-        super::parse(text, usize::MAX)
-    }
-
-    fn refusal(text: &str) -> String {
-        parse(text.as_bytes()).expect_err(text).to_string()
-    }
-
-    #[test]
-    fn reads_values() {
-        let object =
-            parse(br#" {"a": [1, -2, 3.5, 18446744073709551615], "b": {"c": "x\u00e9\n"}, "d": null}tail"#);
-        let array = vec![
-            Value::Number(Number::Int(1)),
-            Value::Number(Number::Int(-2)),
-            Value::Number(Number::Double(3.5)),
-            Value::Number(Number::UInt(u64::MAX)),
-        ];
-        let object = object.expect("JSON");
-        assert_eq!(object.member("a"), Some(&Value::Array(array)));
-        let inner = object.member("b").and_then(|inner| inner.member("c"));
-        assert_eq!(inner, Some(&Value::String("xé\n".into())));
-        assert_eq!(object.member("d"), Some(&Value::Null));
-        assert_eq!(parse(br#""\ud83d\ude00""#), Ok(Value::String("😀".into())));
-        assert_eq!(parse(b"[]"), Ok(Value::Array(vec![])));
-        assert_eq!(
-            parse(b"-Inf"),
-            Ok(Value::Number(Number::Double(f64::NEG_INFINITY)))
-        );
-        assert_eq!(
-            parse(b"Infinity"),
-            Ok(Value::Number(Number::Double(f64::INFINITY)))
-        );
-        assert!(matches!(parse(b"NaN"), Ok(Value::Number(Number::Double(value))) if value.is_nan()));
-    }
-
-    #[test]
-    fn refuses_with_reason_and_offset() {
-        for (text, reason, offset) in [
-            ("", EMPTY, 0),
-            ("  ", EMPTY, 2),
-            ("[1,", INVALID_VALUE, 3),
-            ("[1,]", INVALID_VALUE, 3),
-            ("{\"a\":}", INVALID_VALUE, 5),
-            ("[1 2]", NO_COMMA_ARRAY, 3),
-            ("{\"a\":1,}", NO_NAME, 7),
-            ("{\"a\" 1}", NO_COLON, 5),
-            ("[1.]", NO_FRACTION, 3),
-            ("[1e]", NO_EXPONENT, 3),
-            ("[Infinite]", INVALID_VALUE, 8),
-            (r#"["\u12g4"]"#, BAD_HEX, 2),
-            (r#"["\udc00"]"#, BAD_SURROGATE, 2),
-            (r#"["\x"]"#, BAD_ESCAPE, 2),
-            ("[\"", NO_QUOTE, 2),
-            ("1e999", NUMBER_TOO_BIG, 0),
-        ] {
-            assert_eq!(
-                refusal(text),
-                format!("JSON Parse error: {reason} at offset: {offset}"),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let bytes_max = 1 << 20;
-        let too_large = Err(ParseError::TooLarge { bytes_max });
-        let list = |element: &str, times: usize| format!("[{}]", vec![element; times].join(","));
-        for (element, times) in [
-            ("[0]", 1 << 15),
-            ("{\"\":0}", 1 << 14),
-            ("0", 1 << 16),
-            ("\"abc\"", 1 << 15),
-        ] {
-            let text = list(element, times);
-            assert_eq!(super::parse(text.as_bytes(), bytes_max), too_large, "{element}");
-            assert!(
-                super::parse(list(element, times / 64).as_bytes(), bytes_max).is_ok(),
-                "{element}"
-            );
-        }
-        let text = format!("{{\"{}\":0}}", "n".repeat(bytes_max));
-        assert_eq!(super::parse(text.as_bytes(), bytes_max), too_large);
-        let Ok(Value::Array(elements)) = parse(b"[[0],[1]]") else {
-            panic!("a list");
-        };
-        assert!(matches!(&elements[0], Value::Array(inner) if inner.capacity() == 1));
-    }
-
-    #[test]
-    fn depth_is_bounded() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(parse(nested(DEPTH_MAX).as_bytes()).is_ok());
-        assert!(refusal(&nested(DEPTH_MAX + 1)).contains(TOO_DEEP));
-        assert!(refusal(&"[".repeat(1 << 20)).contains(TOO_DEEP));
-    }
-}
+#[path = "parse_tests.rs"]
+mod tests;
