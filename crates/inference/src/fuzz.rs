@@ -1,15 +1,21 @@
 //! What a fuzzer drives: bytes of unknown origin through everything that reads them. Total: it returns, whatever comes.
 
-use prost::Message as _;
-use strongroom_api::serving::TensorProto;
+use std::collections::BTreeMap;
 
-use crate::engine::{self, Engine as _};
+use prost::Message as _;
+use strongroom_api::serving::{Code, DataType, TensorProto};
+
+use crate::engine::{self, Engine as _, Signature, TensorSpec};
 use crate::model::ModelFiles;
+use crate::rest::decode::Body;
 use crate::rest::json::{Layout, Writer, parse};
-use crate::tensor::proto;
+use crate::rest::route::Verb;
+use crate::rest::{examples, stream};
+use crate::tensor::{Tensor, proto};
 use crate::textproto;
 
-/// Takes `data` for the body of a request, and prints what it is.
+/// Takes `data` for the body of a request: prints what it is, reads it as rows of features, and as tensors in both ways,
+/// which must agree.
 pub fn request_body(data: &[u8]) {
     if let Ok(value) = parse(data, DOCUMENT_BYTES_MAX) {
         let mut writer = Writer::new();
@@ -17,6 +23,35 @@ pub fn request_body(data: &[u8]) {
         writer.value(&value);
         let printed = writer.finish();
         assert!(parse(&printed, usize::MAX).is_ok(), "what is printed can be read");
+        let _ = examples::read(&value, Verb::Classify);
+    }
+    for inputs in [&[("x", DataType::DtFloat)][..], MIXED] {
+        tensors(data, inputs);
+    }
+}
+
+fn tensors(data: &[u8], inputs: &[(&str, DataType)]) {
+    let spec = |(name, dtype): &(&str, DataType)| {
+        let (name, dtype, shape) = ((*name).to_owned(), *dtype, None);
+        (name.clone(), TensorSpec { name, dtype, shape })
+    };
+    let signature = Signature::predict(inputs.iter().map(spec).collect(), BTreeMap::new());
+    let streamed = stream::read(data, TENSOR_BYTES_MAX, |_| Some(&signature));
+    let whole = Body::parse(data, TENSOR_BYTES_MAX).and_then(|body| body.request(|_| Some(&signature)));
+    match (streamed, whole) {
+        (None, _) => {}
+        // The document takes more memory than its tensors, so it may be too large alone.
+        (Some(_), Err(error)) => assert_eq!(error.code(), Code::ResourceExhausted, "{error}"),
+        (Some(streamed), Ok(whole)) => {
+            assert_eq!(streamed.form, whole.form);
+            assert_eq!(streamed.signature, whole.signature);
+            // As text: a number that is none is not equal to itself.
+            let texts = |tensors: &BTreeMap<String, Tensor>| {
+                let text = |tensor: &Tensor| format!("{tensor:?} {:?}", tensor.data());
+                tensors.values().map(text).collect::<Vec<_>>()
+            };
+            assert_eq!(texts(&streamed.inputs), texts(&whole.inputs));
+        }
     }
 }
 
@@ -40,5 +75,11 @@ pub fn model(data: &[u8]) {
     let _ = engine::rten::Rten.load(files);
 }
 
+const MIXED: &[(&str, DataType)] = &[
+    ("a", DataType::DtInt64),
+    ("b", DataType::DtBool),
+    ("x", DataType::DtFloat),
+    ("y", DataType::DtString),
+];
 const TENSOR_BYTES_MAX: usize = 1 << 20;
 const DOCUMENT_BYTES_MAX: usize = 1 << 24;

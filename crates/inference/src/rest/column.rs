@@ -101,14 +101,15 @@ fn shape_text(shape: &[usize]) -> String {
     format!("[{}]", sizes.join(","))
 }
 
+/// Elements of one type, in the order of the text.
 #[derive(Debug)]
-struct Elements {
+pub(super) struct Elements {
     dtype: DataType,
     data: Option<Data>,
 }
 
 impl Elements {
-    fn new(dtype: DataType) -> Self {
+    pub(super) fn new(dtype: DataType) -> Self {
         let data = match dtype {
             DataType::DtFloat => Some(Data::Float(Vec::new())),
             DataType::DtDouble => Some(Data::Double(Vec::new())),
@@ -131,9 +132,27 @@ impl Elements {
         self.data.as_ref().map_or(0, Data::len)
     }
 
-    fn into_tensor(self, shape: Vec<usize>) -> Tensor {
+    pub(super) fn into_tensor(self, shape: Vec<usize>) -> Tensor {
         let data = self.data.unwrap_or(Data::Float(Vec::new()));
         Tensor::new(shape, data).expect("every element was counted against the shape")
+    }
+
+    /// Adds a number or truth value, if the type has it and there is room.
+    pub(super) fn push_plain(&mut self, value: &Value, allowance: &mut Allowance) -> Option<()> {
+        allowance.take(element_bytes(self.dtype)).ok()?;
+        push_plain(self.data.as_mut()?, value)
+    }
+
+    /// Adds a string, if these are strings and there is room.
+    pub(super) fn push_string(&mut self, text: Bytes, allowance: &mut Allowance) -> Option<()> {
+        let Some(Data::String(values)) = &mut self.data else {
+            return None;
+        };
+        allowance
+            .take(element_bytes(self.dtype).saturating_add(text.len()))
+            .ok()?;
+        values.push(text);
+        Some(())
     }
 
     fn fill(
@@ -252,13 +271,15 @@ pub(super) fn string(value: &Value) -> Result<Bytes, RequestError> {
                     value.debug()
                 ))
             })?;
-            let bytes = BASE64
-                .decode(text)
-                .map_err(|_| RequestError::invalid("Unable to base64 decode"))?;
-            Ok(bytes.into())
+            base64(text).ok_or_else(|| RequestError::invalid("Unable to base64 decode"))
         }
         _ => Err(mismatch(value, DataType::DtString)),
     }
+}
+
+/// What a text in base64 stands for, if it is one.
+pub(super) fn base64(text: &[u8]) -> Option<Bytes> {
+    BASE64.decode(text).ok().map(Bytes::from)
 }
 
 fn mismatch(value: &Value, dtype: DataType) -> RequestError {

@@ -10,6 +10,7 @@ use strongroom_api::serving::{Code, DEFAULT_SIGNATURE};
 use super::allowance::Allowance;
 use super::column::{self, Column};
 use super::json::{self, ParseError, Value};
+use super::stream::Request;
 use crate::engine::Signature;
 use crate::error::RequestError;
 use crate::tensor::Tensor;
@@ -79,6 +80,23 @@ impl Body {
     #[must_use]
     pub fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// Reads the whole request, for the signature that it names.
+    ///
+    /// # Errors
+    /// When there is no such signature, and as [`Self::inputs`].
+    pub fn request<'s>(
+        self,
+        signature: impl FnOnce(&str) -> Option<&'s Signature>,
+    ) -> Result<Request, RequestError> {
+        let found = signature(&self.signature).ok_or_else(|| no_signature(&self.signature))?;
+        let (form, inputs) = self.inputs(found)?;
+        Ok(Request {
+            form,
+            signature: self.signature,
+            inputs,
+        })
     }
 
     /// Reads the inputs that `signature` declares.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use strongroom_api::serving::{ClassificationResult, DataType, RegressionResult};
 
 use super::decode::Form;
-use super::json::{Layout, Writer, number};
+use super::json::{Layout, Writer};
 use crate::error::RequestError;
 use crate::tensor::{Data, Tensor, type_name};
 
@@ -50,7 +50,7 @@ pub fn classes(result: &ClassificationResult) -> Vec<u8> {
         for class in &row.classes {
             writer.begin_array();
             writer.string(class.label.as_bytes());
-            writer.raw(&number::float(class.score));
+            writer.float(class.score);
             writer.end_array();
         }
         writer.end_array();
@@ -77,7 +77,7 @@ pub fn numbers(result: &RegressionResult) -> Result<Vec<u8>, RequestError> {
     writer.layout(Layout::OneLineArrays);
     writer.begin_array();
     for regression in &result.regressions {
-        writer.raw(&number::float(regression.value));
+        writer.float(regression.value);
     }
     writer.end_array();
     writer.layout(Layout::Expanded);
@@ -215,15 +215,15 @@ impl<'a> Cursor<'a> {
         let index = self.next;
         self.next += 1;
         match self.tensor.data() {
-            Data::Float(values) => writer.raw(&number::float(values[index])),
-            Data::Double(values) => writer.raw(&number::double(values[index])),
-            Data::Int8(values) => writer.raw(&values[index].to_string()),
-            Data::Int16(values) => writer.raw(&values[index].to_string()),
-            Data::Int32(values) => writer.raw(&values[index].to_string()),
-            Data::Int64(values) => writer.raw(&values[index].to_string()),
-            Data::UInt8(values) => writer.raw(&values[index].to_string()),
-            Data::UInt32(values) => writer.raw(&values[index].to_string()),
-            Data::UInt64(values) => writer.raw(&values[index].to_string()),
+            Data::Float(values) => writer.float(values[index]),
+            Data::Double(values) => writer.double(values[index]),
+            Data::Int8(values) => writer.int(values[index]),
+            Data::Int16(values) => writer.int(values[index]),
+            Data::Int32(values) => writer.int(values[index]),
+            Data::Int64(values) => writer.int(values[index]),
+            Data::UInt8(values) => writer.int(values[index]),
+            Data::UInt32(values) => writer.int(values[index]),
+            Data::UInt64(values) => writer.int(values[index]),
             Data::Bool(values) => writer.raw(if values[index] { "true" } else { "false" }),
             Data::String(values) if self.as_base64 => {
                 writer.begin_object();

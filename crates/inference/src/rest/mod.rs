@@ -28,6 +28,7 @@ pub mod examples;
 pub mod json;
 pub mod protojson;
 pub mod route;
+pub mod stream;
 
 use body::{Bodies, BodyError, Held};
 use route::{Route, Target, Verb};
@@ -243,14 +244,29 @@ fn predict(context: Context<'_>, target: &Target, text: Held) -> Result<Vec<u8>,
         permit,
         deadline,
     } = context;
-    let body = decode::Body::parse(text.as_slice(), app.limits.tensor_bytes_max)?;
+    let bytes_max = app.limits.tensor_bytes_max;
+    let found = App::find(permit, &target.name, &target.version);
+    let request = found
+        .as_ref()
+        .ok()
+        .and_then(|(_, servable)| stream::read(text.as_slice(), bytes_max, |name| signature(servable, name)));
+    let (request, (permit, servable)) = match request {
+        Some(request) => (request, found?),
+        // What is wrong with the body is said before what is wrong with its destination.
+        None => {
+            let body = decode::Body::parse(text.as_slice(), bytes_max)?;
+            let (permit, servable) = found?;
+            (
+                body.request(|name| signature(&servable, name))?,
+                (permit, servable),
+            )
+        }
+    };
     drop(text);
-    let (permit, servable) = App::find(permit, &target.name, &target.version)?;
+    let form = request.form;
     let signature =
-        signature(&servable, body.signature()).ok_or_else(|| decode::no_signature(body.signature()))?;
-    let (form, inputs) = body.inputs(signature)?;
-    let call = Call::new(body.signature(), signature, inputs, &[])?;
-    drop(body);
+        signature(&servable, &request.signature).ok_or_else(|| decode::no_signature(&request.signature))?;
+    let call = Call::new(&request.signature, signature, request.inputs, &[])?;
     let outputs = app.infer(permit, &servable, call.until(deadline), "Predict")?;
     encode::predict(&outputs, form)
 }

@@ -46,7 +46,11 @@ fn drive(target: fn(&[u8]), seeds: &[&[u8]], rounds: usize) {
 
 #[test]
 fn readers_return_whatever_comes() {
-    let bodies: [&[u8]; 3] = [
+    let bodies: [&[u8]; 7] = [
+        br#"{"instances":[[1,2.5],[3e2,-4]],"signature_name":"s"}"#,
+        br#"{"inputs":{"a":1,"b":true,"x":[[1.5]],"y":{"b64":"aGk="}}}"#,
+        br#"{"instances":[{"a":[1],"b":false,"x":0.5,"y":"t"},{"y":"u","x":1,"b":true,"a":[2]}]}"#,
+        br#"{"examples":[{"x":1.5,"y":["a",{"b64":"aGk="}],"z":[1,true]}],"context":{"c":2}}"#,
         br#"{"instances":[{"x":[1.5,-2e3,NaN],"y":{"b64":"aGVsbG8="}}],"signature_name":"\u00e9\ud83d\ude00"}"#,
         br#"{"inputs":{"a":[[1,2],[3,4]],"b":[true,false,null]}}"#,
         b"[[[[[[[[[[-Infinity, 1e308, 18446744073709551615]]]]]]]]]]",

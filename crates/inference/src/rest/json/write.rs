@@ -1,6 +1,9 @@
 //! The printer: four spaces per level, arrays on one line where asked for, bytes of strings as they are.
 
-use super::{Number, Value, number};
+use std::io::Write as _;
+
+use super::number::{self, Text};
+use super::{Number, Value};
 
 /// How arrays are laid out from now on. May change within a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,14 +116,35 @@ impl Writer {
         self.out.extend_from_slice(text.as_bytes());
     }
 
+    /// Writes a 32-bit float.
+    pub fn float(&mut self, value: f32) {
+        let mut text = Text::default();
+        number::write_float(&mut text, value);
+        self.raw(text.as_str());
+    }
+
+    /// Writes a 64-bit float.
+    pub fn double(&mut self, value: f64) {
+        let mut text = Text::default();
+        number::write_double(&mut text, value);
+        self.raw(text.as_str());
+    }
+
+    /// Writes a whole number.
+    pub fn int(&mut self, value: impl std::fmt::Display) {
+        self.prefix();
+        // Writing to memory does not fail.
+        let _ = write!(self.out, "{value}");
+    }
+
     /// Writes a parsed value.
     pub fn value(&mut self, value: &Value) {
         match value {
             Value::Null => self.raw("null"),
             Value::Bool(value) => self.raw(if *value { "true" } else { "false" }),
-            Value::Number(Number::Int(value)) => self.raw(&value.to_string()),
-            Value::Number(Number::UInt(value)) => self.raw(&value.to_string()),
-            Value::Number(Number::Double(value)) => self.raw(&number::double(*value)),
+            Value::Number(Number::Int(value)) => self.int(*value),
+            Value::Number(Number::UInt(value)) => self.int(*value),
+            Value::Number(Number::Double(value)) => self.double(*value),
             Value::String(text) => self.string(text),
             Value::Array(elements) => {
                 self.begin_array();
