@@ -1,21 +1,24 @@
 //! Bodies of requests: each read within its limit, all of them within one; or read away, so that a client that still
 //! sends gets to see its refusal.
 
+use std::error::Error;
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Memory for the bodies of all requests.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Bodies {
     units: Arc<Semaphore>,
     bytes_max: usize,
     bytes_all_max: usize,
+    patience: Duration,
 }
 
 /// A body in memory; its share of the memory is free again once this is dropped.
@@ -28,7 +31,7 @@ pub struct Held {
 /// Why a body is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It is too large, or ended in its midst.
+    /// It is too large.
     #[error("The request body could not be read; it may have at most {0} bytes")]
     TooLarge(usize),
     /// Bodies of other requests take the memory.
@@ -36,6 +39,12 @@ pub enum BodyError {
         "The bodies of all requests together may take at most {0} bytes, and these are in use; try again later"
     )]
     Busy(usize),
+    /// It comes too slowly: whoever sends byte after byte would keep its memory for ever.
+    #[error("The request body did not arrive in time")]
+    Slow,
+    /// It ended before the length that its head gave, or its chunks are malformed.
+    #[error("The request body could not be read to its end")]
+    Broken,
 }
 
 impl Held {
@@ -47,14 +56,16 @@ impl Held {
 }
 
 impl Bodies {
-    /// Room for bodies of at most `bytes_max` each and `bytes_all_max` together.
+    /// Room for bodies of at most `bytes_max` each and `bytes_all_max` together. Each may take `patience` to arrive, and a
+    /// second more for every [`BYTES_PER_SECOND_MIN`].
     #[must_use]
-    pub fn new(bytes_max: usize, bytes_all_max: usize) -> Self {
+    pub fn new(bytes_max: usize, bytes_all_max: usize, patience: Duration) -> Self {
         let units = (bytes_all_max / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
             units: Arc::new(Semaphore::new(units)),
             bytes_max,
             bytes_all_max,
+            patience,
         }
     }
 
@@ -63,16 +74,42 @@ impl Bodies {
     /// What cannot be unpacked counts as an empty body, as in the original; so does what is larger than the limit then.
     ///
     /// # Errors
-    /// When it is too large, or other bodies leave no room.
+    /// When it is too large, too slow or broken, or other bodies leave no room.
     pub async fn read(&self, body: &mut Body, gzip: bool) -> Result<Held, BodyError> {
         let mut held = Held::default();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| BodyError::TooLarge(self.bytes_max))?;
+        let begin = Instant::now();
+        loop {
+            let bonus = Duration::from_secs((held.bytes.len() / BYTES_PER_SECOND_MIN) as u64);
+            let Some(deadline) = begin.checked_add(self.patience.saturating_add(bonus)) else {
+                return Err(BodyError::Slow);
+            };
+            let frame = tokio::time::timeout_at(deadline, body.frame()).await;
+            let Some(frame) = frame.map_err(|_| BodyError::Slow)? else {
+                break;
+            };
+            let frame = frame.map_err(|error| self.failure(&error))?;
             if let Some(data) = frame.data_ref() {
                 self.append(&mut held, data)?;
             }
         }
-        if gzip { self.unzip(&held) } else { Ok(held) }
+        if !gzip {
+            return Ok(held);
+        }
+        // A small body may unpack to a large one, and that takes a thread's time.
+        let bodies = self.clone();
+        let unpacked = tokio::task::spawn_blocking(move || bodies.unzip(&held)).await;
+        unpacked.unwrap_or(Err(BodyError::Broken))
+    }
+
+    fn failure(&self, error: &axum::Error) -> BodyError {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if error.is::<LengthLimitError>() {
+                return BodyError::TooLarge(self.bytes_max);
+            }
+            cause = error.source();
+        }
+        BodyError::Broken
     }
 
     fn unzip(&self, packed: &Held) -> Result<Held, BodyError> {
@@ -139,6 +176,8 @@ pub async fn drain(body: &mut Body, bytes_max: usize, time: Duration) {
     let _ = tokio::time::timeout(time, rest).await;
 }
 
+/// What has arrived of a body gives it a second for each of these.
+pub const BYTES_PER_SECOND_MIN: usize = 64 << 10;
 /// Memory is counted in these.
 const UNIT_BYTES: usize = 1024;
 /// Unpacked at a time.
@@ -161,9 +200,13 @@ mod tests {
         Body::from(vec![b' '; bytes])
     }
 
+    fn room(bytes_max: usize, bytes_all_max: usize) -> Bodies {
+        Bodies::new(bytes_max, bytes_all_max, Duration::from_secs(3600))
+    }
+
     #[tokio::test]
     async fn all_bodies_share_one_limit_and_nobody_waits_for_it() {
-        let bodies = Bodies::new(8 << 10, 10 << 10);
+        let bodies = room(8 << 10, 10 << 10);
         let first = bodies.read(&mut body(8 << 10), false).await.expect("room");
         let refused = bodies.read(&mut body(4 << 10), false).await;
         assert_eq!(refused.expect_err("no room"), BodyError::Busy(10 << 10));
@@ -179,18 +222,26 @@ mod tests {
         encoder.write_all(&[b' '; 64 << 10]).expect("memory");
         let packed = encoder.finish().expect("memory");
         let read = async |bodies: &Bodies| bodies.read(&mut Body::from(packed.clone()), true).await;
-        let unpacked = read(&Bodies::new(64 << 10, 128 << 10)).await.expect("room");
+        let unpacked = read(&room(64 << 10, 128 << 10)).await.expect("room");
         assert_eq!(unpacked.as_slice().len(), 64 << 10);
-        let refused = read(&Bodies::new(64 << 10, 32 << 10)).await;
+        let refused = read(&room(64 << 10, 32 << 10)).await;
         assert_eq!(refused.expect_err("no room"), BodyError::Busy(32 << 10));
-        let large = read(&Bodies::new(32 << 10, 128 << 10)).await.expect("empty");
+        let large = read(&room(32 << 10, 128 << 10)).await.expect("empty");
         assert!(large.as_slice().is_empty());
     }
 
     #[tokio::test]
     async fn a_body_over_its_own_limit_is_refused() {
-        let refused = Bodies::new(1024, 1 << 20).read(&mut body(1025), false).await;
+        let refused = room(1024, 1 << 20).read(&mut body(1025), false).await;
         assert_eq!(refused.expect_err("too large"), BodyError::TooLarge(1024));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let bodies = Bodies::new(1024, 1 << 20, Duration::ZERO);
+        let refused = bodies.read(&mut Body::new(Silent), false).await;
+        assert_eq!(refused.expect_err("too slow"), BodyError::Slow);
+        assert!(bodies.read(&mut body(10), false).await.is_ok());
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ pub mod column;
 pub mod decode;
 pub mod encode;
 pub mod examples;
+mod gzip;
 pub mod json;
 pub mod protojson;
 pub mod route;
@@ -50,7 +51,12 @@ struct Rest {
 
 /// The whole interface as one router.
 pub fn router(app: Arc<App>, options: RestOptions) -> Router {
-    let bodies = Bodies::new(app.limits.body_bytes_max, app.limits.bodies_bytes_max);
+    let limits = &app.limits;
+    let bodies = Bodies::new(
+        limits.body_bytes_max,
+        limits.bodies_bytes_max,
+        limits.rest_timeout,
+    );
     let rest = Rest { app, bodies, options };
     Router::new().fallback(handle).with_state(Arc::new(rest))
 }
@@ -75,12 +81,14 @@ impl From<RequestError> for Failure {
 
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
-        let status = match error {
-            BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        let (code, status) = match error {
+            BodyError::TooLarge(_) => (Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE),
+            BodyError::Busy(_) => (Code::ResourceExhausted, StatusCode::SERVICE_UNAVAILABLE),
+            BodyError::Slow => (Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT),
+            BodyError::Broken => (Code::InvalidArgument, StatusCode::BAD_REQUEST),
         };
         Self {
-            error: RequestError::new(Code::ResourceExhausted, error.to_string()),
+            error: RequestError::new(code, error.to_string()),
             status: Some(status),
         }
     }
@@ -89,6 +97,7 @@ impl From<BodyError> for Failure {
 async fn handle(State(rest): State<Arc<Rest>>, request: Request) -> Response {
     let (head, mut body) = request.into_parts();
     let response = respond_to(&rest, &head, &mut body).await;
+    let response = gzip::pack(response, &head.headers).await;
     // A client of HTTP/1.1 that waits for leave to send need not send at all.
     let waits = head.version < Version::HTTP_2 && head.headers.contains_key(header::EXPECT);
     if !response.status().is_success() && !waits {
@@ -112,7 +121,13 @@ async fn respond_to(rest: &Rest, head: &Parts, body: &mut HttpBody) -> Response 
         return respond(StatusCode::NOT_FOUND, "text/html", NOT_FOUND_PAGE.into());
     }
     if head.method == Method::OPTIONS {
-        return preflight(&rest.options, &head.headers);
+        let response = preflight(&rest.options, &head.headers);
+        let code = match response.status() {
+            StatusCode::OK => Code::Ok,
+            _ => Code::FailedPrecondition,
+        };
+        rest.app.metrics.request(None, code);
+        return response;
     }
     let (model, answer) = match route::route(&head.method, &path) {
         Ok(route) => {
@@ -168,7 +183,7 @@ impl Rest {
         let permit = self
             .app
             .admit(&target.name, head.extensions.get::<Arc<ConnectionInfo>>())?;
-        let gzip = head.headers.get(header::CONTENT_ENCODING).is_some_and(is_gzip);
+        let gzip = gzip::is_packed(&head.headers);
         let text = self.bodies.read(body, gzip).await?;
         let app = Arc::clone(&self.app);
         let limit = self.app.limits.rest_timeout;
@@ -194,7 +209,7 @@ impl Rest {
         let permit = self
             .app
             .admit(&target.name, head.extensions.get::<Arc<ConnectionInfo>>())?;
-        let gzip = head.headers.get(header::CONTENT_ENCODING).is_some_and(is_gzip);
+        let gzip = gzip::is_packed(&head.headers);
         let text = self.bodies.read(body, gzip).await?;
         let app = Arc::clone(&self.app);
         let limit = self.app.limits.rest_timeout;
@@ -269,10 +284,6 @@ fn predict(context: Context<'_>, target: &Target, text: Held) -> Result<Vec<u8>,
     let call = Call::new(&request.signature, signature, request.inputs, &[])?;
     let outputs = app.infer(permit, &servable, call.until(deadline), "Predict")?;
     encode::predict(&outputs, form)
-}
-
-fn is_gzip(value: &HeaderValue) -> bool {
-    value.to_str().is_ok_and(|value| value.contains("gzip"))
 }
 
 fn target(route: &Route) -> &Target {

@@ -71,13 +71,12 @@ pub fn route(method: &Method, path: &str) -> Result<Route, RequestError> {
         return Err(malformed());
     }
     let rest = after(path, "/v1/models").ok_or_else(malformed)?;
-    if is_nameless(rest) {
-        return Err(RequestError::invalid("Missing model name in request."));
-    }
-    let found = rest
-        .strip_prefix('/')
-        .and_then(|rest| matched(rest, true))
-        .ok_or_else(malformed)?;
+    let Some(found) = rest.strip_prefix('/').and_then(|rest| matched(rest, true)) else {
+        return Err(match is_nameless(rest) {
+            true => RequestError::invalid("Missing model name in request."),
+            false => malformed(),
+        });
+    };
     let target = found.target()?;
     Ok(if found.rest.is_empty() {
         Route::Status(target)
@@ -97,7 +96,7 @@ struct Matched<'a> {
 fn matched(text: &str, get: bool) -> Option<Matched<'_>> {
     let (name, rest) = segment(text)?;
     let ends = |rest: &str| match get {
-        true => rest.is_empty() || rest.eq_ignore_ascii_case("/metadata"),
+        true => rest.is_empty() || rest.eq_ignore_ascii_case(METADATA),
         false => rest.starts_with(':'),
     };
     let mut matched = Matched {
@@ -118,10 +117,21 @@ fn matched(text: &str, get: bool) -> Option<Matched<'_>> {
     ends(matched.rest).then_some(matched)
 }
 
-// All parts of a GET are optional: a path may name a version, or metadata, of no model.
+// All parts of a GET are optional: a path may name a version, a label, or metadata, of no model.
 fn is_nameless(rest: &str) -> bool {
+    let rest = match rest
+        .len()
+        .checked_sub(METADATA.len())
+        .map(|at| rest.split_at_checked(at))
+    {
+        Some(Some((before, metadata))) if metadata.eq_ignore_ascii_case(METADATA) => before,
+        _ => rest,
+    };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    rest.is_empty() || after(rest, "/versions/").is_some_and(digits)
+    let label = |text: &str| segment(text).is_some_and(|(_, rest)| rest.is_empty());
+    rest.is_empty()
+        || after(rest, "/versions/").is_some_and(digits)
+        || after(rest, "/labels/").is_some_and(label)
 }
 
 impl Matched<'_> {
@@ -169,6 +179,8 @@ fn decode(text: &str) -> Option<String> {
     }
     String::from_utf8(out).ok()
 }
+
+const METADATA: &str = "/metadata";
 
 #[cfg(test)]
 mod tests {
@@ -233,6 +245,8 @@ mod tests {
             (Method::POST, "/v1/models/m/versions/x:predict"),
             (Method::GET, "/v1/models/m:predict"),
             (Method::GET, "/v1/models/m/versions/"),
+            (Method::GET, "/v1/models/versions/x"),
+            (Method::GET, "/v1/models/"),
             (Method::GET, "/v1/models/m/other"),
             (Method::GET, "/v1/elsewhere"),
             (Method::PUT, "/v1/models/m"),
@@ -240,7 +254,15 @@ mod tests {
         ] {
             check(&method, path, Err(&format!("Malformed request: {method} {path}")));
         }
-        check(&Method::GET, "/v1/models", Err("Missing model name in request."));
+        for path in [
+            "/v1/models",
+            "/v1/models/versions/3",
+            "/v1/models/versions/3/metadata",
+            "/v1/models/labels/stable",
+            "/v1/models/labels/stable/metadata",
+        ] {
+            check(&Method::GET, path, Err("Missing model name in request."));
+        }
         let huge = "99999999999999999999";
         let text = format!("Failed to convert version: {huge} to numeric.");
         check(&Method::GET, &format!("/v1/models/m/versions/{huge}"), Err(&text));
