@@ -23,3 +23,4 @@ pub mod server;
 pub mod tensor;
 pub mod textproto;
 pub mod tls;
+pub mod transport;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,20 +9,19 @@ use axum::Router;
 use axum::routing::get;
 use serde::Serialize;
 use strongroom_service::{
-    Limits, ListenAddress, Listener, Readiness, ReloadableIdentity, ServeError, Shutdown, TlsHandle,
-    Transport, health, ready,
+    Limits, ListenAddress, Listener, Readiness, ServeError, Shutdown, Transport, health, ready,
 };
 use tokio::task::JoinSet;
 
 use crate::app::{App, Clock};
-use crate::config::{Config, Identity, Listen, Mode, TlsPlan};
+use crate::config::{Config, Listen, Mode};
 use crate::engine::{self, EngineError};
 use crate::metrics::Metrics;
 use crate::model::load::{LoadError, Loader};
 use crate::model::registry::Models;
 use crate::queue::Workers;
-use crate::tls::{self, GRPC_PROTOCOLS, REST_PROTOCOLS, TlsError};
-use crate::{grpc, rest};
+use crate::tls::{GRPC_PROTOCOLS, REST_PROTOCOLS, TlsError};
+use crate::{grpc, rest, transport};
 
 /// A server that serves.
 pub struct Server {
@@ -131,6 +129,7 @@ impl Server {
         };
         let limits = Limits {
             drain_timeout: DRAIN_TIMEOUT,
+            connections_max: CONNECTIONS_MAX,
             ..Limits::default()
         };
         let limits = limits.with_body_bytes_max(config.limits.body_bytes_max);
@@ -140,8 +139,8 @@ impl Server {
         };
 
         // Certificates first: what is wrong with them need not wait for the models.
-        let grpc_tls = transport(config.grpc_tls.as_ref(), GRPC_PROTOCOLS, &shutdown)?;
-        let rest_tls = transport(config.rest_tls.as_ref(), REST_PROTOCOLS, &shutdown)?;
+        let grpc_tls = transport::of_plan(config.grpc_tls.as_ref(), GRPC_PROTOCOLS, &shutdown)?;
+        let rest_tls = transport::of_plan(config.rest_tls.as_ref(), REST_PROTOCOLS, &shutdown)?;
         if let Some(port) = config.listen.health_port {
             let router = health_router(&readiness, &app, config.mode);
             let address = tcp(&config.listen, port);
@@ -265,48 +264,6 @@ async fn load_all(loader: &Loader, config: &Config, app: &App) -> Result<(), Sta
     Ok(())
 }
 
-fn transport(
-    plan: Option<&TlsPlan>,
-    protocols: &[&[u8]],
-    shutdown: &Shutdown,
-) -> Result<Transport, StartError> {
-    let Some(plan) = plan else {
-        return Ok(Transport::Plain);
-    };
-    let tls: TlsHandle = match &plan.identity {
-        Identity::Files(files) => {
-            let (identity, seen) = files.load()?;
-            let identity = ReloadableIdentity::new(identity);
-            tokio::spawn(
-                files
-                    .clone()
-                    .follow(Arc::clone(&identity), seen, shutdown.clone()),
-            );
-            tls::server(identity, &plan.clients, plan.versions, protocols)?
-        }
-        Identity::Inline {
-            private_key,
-            certificate_chain,
-        } => {
-            let identity = tls::identity_of(
-                private_key.as_bytes(),
-                certificate_chain.as_bytes(),
-                Path::new("SSLConfig"),
-            )?;
-            tls::server(
-                ReloadableIdentity::new(identity),
-                &plan.clients,
-                plan.versions,
-                protocols,
-            )?
-        }
-    };
-    Ok(Transport::Tls {
-        tls,
-        exporter_label: None,
-    })
-}
-
 // Counts of requests and names of models are nobody's business where the host is not trusted: there metrics are on the
 // REST port alone, with TLS.
 fn health_router(readiness: &Readiness, app: &Arc<App>, mode: Mode) -> Router {
@@ -326,6 +283,8 @@ fn tcp(listen: &Listen, port: u16) -> ListenAddress {
     }
 }
 
+/// Connections of one port at once, idle ones as well; clients of model servers keep many.
+const CONNECTIONS_MAX: usize = 8192;
 /// How long requests in flight may take once shutdown is asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// On the health port; on the REST port the monitoring configuration says where.

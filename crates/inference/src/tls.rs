@@ -16,7 +16,7 @@ use strongroom_crypto::secret::wipe;
 use strongroom_service::{ReloadableIdentity, ServerTls, Shutdown, TlsHandle};
 
 /// Private key and certificate chain of a server, as PEM files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityFiles {
     /// PKCS#8 (or another usual form), PEM.
     pub private_key: PathBuf,
@@ -25,7 +25,7 @@ pub struct IdentityFiles {
 }
 
 /// What a listener asks of its clients.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAuth {
     /// Nothing.
     None,

@@ -24,7 +24,7 @@ mod engines;
 mod files;
 pub mod flags;
 pub mod table;
-mod tls;
+pub mod tls;
 
 pub use flags::{FlagError, Flags};
 use table::Effect;

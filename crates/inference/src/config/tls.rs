@@ -1,6 +1,6 @@
 //! Which TLS the ports get.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -18,10 +18,21 @@ pub struct TlsPlan {
     pub clients: ClientAuth,
     /// Versions that are spoken.
     pub versions: Versions,
+    /// A file to read parts of this again from, where one is followed.
+    pub source: Option<Source>,
+}
+
+/// A file that says how TLS goes, beside the files of an identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// TensorFlow Serving's `SSLConfig`: all of it.
+    SslConfig(PathBuf),
+    /// The authorities of clients.
+    ClientAuthorities(PathBuf),
 }
 
 /// Where a server's identity comes from.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Identity {
     /// Files, which may be replaced while the server runs.
     Files(IdentityFiles),
@@ -63,7 +74,25 @@ impl TlsPlan {
             identity: Identity::Files(identity),
             clients,
             versions: Versions::Strict,
+            source: None,
         }
+    }
+
+    /// The plan as its source has it now; `None` where it has not changed.
+    ///
+    /// # Errors
+    /// When the source cannot be read, or does not hold what it should.
+    pub fn read_again(&self) -> Result<Option<Self>, ConfigError> {
+        let renewed = match &self.source {
+            None => return Ok(None),
+            Some(Source::SslConfig(path)) => of_ssl_config(path)?,
+            Some(Source::ClientAuthorities(path)) => Self {
+                clients: ClientAuth::Required(read_certificates(path)?),
+                ..self.clone()
+            },
+        };
+        let same = renewed.identity == self.identity && renewed.clients == self.clients;
+        Ok((!same).then_some(renewed))
     }
 }
 
@@ -78,28 +107,30 @@ pub(super) fn of_flags(flags: &Flags) -> Result<(Option<TlsPlan>, Option<TlsPlan
             "--ssl_config_file and --tls_certificate_file exclude each other".to_owned(),
         ));
     }
-    let config = files::ssl_config(Path::new(path))?;
+    Ok((Some(of_ssl_config(Path::new(path))?), None))
+}
+
+/// What TensorFlow Serving's `SSLConfig` says.
+pub(crate) fn of_ssl_config(path: &Path) -> Result<TlsPlan, ConfigError> {
+    let config = files::ssl_config(path)?;
     let clients = if config.client_verify {
         let roots =
             CertificateDer::pem_slice_iter(config.custom_ca.as_bytes()).collect::<Result<Vec<_>, _>>();
         let roots = roots.ok().filter(|roots| !roots.is_empty());
-        let none = || ConfigError::Value(format!("{path}: custom_ca holds no certificate"));
+        let none = || ConfigError::Value(format!("{}: custom_ca holds no certificate", path.display()));
         ClientAuth::Required(roots.ok_or_else(none)?)
     } else {
         ClientAuth::None
     };
-    let identity = Identity::Inline {
-        private_key: config.server_key,
-        certificate_chain: config.server_cert,
-    };
-    Ok((
-        Some(TlsPlan {
-            identity,
-            clients,
-            versions: Versions::Usual,
-        }),
-        None,
-    ))
+    Ok(TlsPlan {
+        identity: Identity::Inline {
+            private_key: config.server_key,
+            certificate_chain: config.server_cert,
+        },
+        clients,
+        versions: Versions::Usual,
+        source: Some(Source::SslConfig(path.to_owned())),
+    })
 }
 
 fn ours(flags: &Flags) -> Result<Option<TlsPlan>, ConfigError> {
@@ -129,5 +160,6 @@ fn ours(flags: &Flags) -> Result<Option<TlsPlan>, ConfigError> {
         identity: Identity::Files(identity),
         clients,
         versions: Versions::Usual,
+        source: authority.map(|path| Source::ClientAuthorities(path.into())),
     }))
 }

@@ -253,3 +253,21 @@ fn memory_is_bounded() {
         assert!(read(&text, DataType::DtString, 1200).is_ok(), "{text}");
     }
 }
+
+#[test]
+fn quirk_15_defaults_of_a_signature_are_not_for_rest() {
+    let mut signature = signature(&[("a", FLOAT), ("b", FLOAT)]);
+    let one = Tensor::new(vec![], Data::Float(vec![1.0])).expect("a scalar");
+    signature.defaults.insert("b".to_owned(), one);
+    for (text, end) in [
+        (
+            r#"{"inputs":{"a":1}}"#,
+            "Missing named input: b in 'inputs' object.",
+        ),
+        (r#"{"instances":[{"a":1}]}"#, "keys must be equal to: a,b"),
+    ] {
+        let body = Body::parse(text.as_bytes(), 1 << 20).expect("JSON");
+        let refused = body.request(|_| Some(&signature)).expect_err(text);
+        assert!(refused.message().ends_with(end), "{refused}");
+    }
+}

@@ -5,6 +5,8 @@ mod confidential;
 mod grpc;
 mod hostile;
 mod process;
+mod quirks;
 mod rest;
+mod slow;
 mod support;
 mod tls;

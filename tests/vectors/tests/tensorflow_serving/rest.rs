@@ -144,6 +144,16 @@ fn quirk_15_signatures_without_inputs_cannot_be_called() {
     }
 }
 
+/// The model declares a column, and clients send a plain list.
+#[test]
+#[ignore = "needs STRONGROOM_VECTORS and tensorflow-cpu"]
+fn quirk_17_shapes_are_for_the_graph_to_judge() {
+    let folder = base_path("saved_model_half_plus_two_cpu/00000123");
+    let server = Server::serving("m", folder.path(), &[]);
+    let found = answer(server.predict(r#"{"instances": [2.0, 3.0, 4.0]}"#));
+    assert_eq!(found, json!({"predictions": [3.0, 3.5, 4.0]}));
+}
+
 #[test]
 #[ignore = "needs STRONGROOM_VECTORS and tensorflow-cpu"]
 fn metadata_is_the_golden_answer() {
