@@ -142,7 +142,7 @@ impl Server {
         let grpc_tls = transport::of_plan(config.grpc_tls.as_ref(), GRPC_PROTOCOLS, &shutdown)?;
         let rest_tls = transport::of_plan(config.rest_tls.as_ref(), REST_PROTOCOLS, &shutdown)?;
         if let Some(port) = config.listen.health_port {
-            let router = health_router(&readiness, &app, config.mode);
+            let router = health_router(&readiness, &app, &config);
             let address = tcp(&config.listen, port);
             server.addresses.health_addr = server.listen(&address, router, Transport::Plain, &spawn).await?;
         }
@@ -264,11 +264,11 @@ async fn load_all(loader: &Loader, config: &Config, app: &App) -> Result<(), Sta
     Ok(())
 }
 
-// Counts of requests and names of models are nobody's business where the host is not trusted: there metrics are on the
-// REST port alone, with TLS.
-fn health_router(readiness: &Readiness, app: &Arc<App>, mode: Mode) -> Router {
+// Counts of requests and names of models are nobody's business where the host is not trusted, or clients must show a
+// certificate: there metrics are on the REST port alone, with TLS.
+fn health_router(readiness: &Readiness, app: &Arc<App>, config: &Config) -> Router {
     let health = health::router(readiness.clone());
-    if mode == Mode::Confidential {
+    if config.mode == Mode::Confidential || config.rest_tls.is_some() {
         return health;
     }
     let app = Arc::clone(app);

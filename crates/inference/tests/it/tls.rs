@@ -131,6 +131,63 @@ async fn rest_answers_http_1_and_2_behind_tls() {
     assert!(is_served(&tls, server.addresses.rest_addr).await);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_behind_tls_where_rest_is() {
+    let files = Files::new();
+    let monitoring = "prometheus_config { enable: true, path: \"/metrics\" }";
+    fs::write(files.path("monitoring.txt"), monitoring).expect("write");
+    let mut flags = plain_digits();
+    flags.push(files.flag("tls_certificate_file", "chain.pem"));
+    flags.push(files.flag("tls_key_file", "key.pem"));
+    flags.push(files.flag("tls_client_ca_file", "clients.pem"));
+    flags.push(files.flag("monitoring_config_file", "monitoring.txt"));
+    let server = start(&flags).await;
+    let metrics = |path: &str| Request::get(path).body(Full::default()).expect("a request");
+    let client = files.servers.trusted_by(Some(files.clients.client().0));
+    let answer = request_tls(server.addresses.rest_addr, &client, metrics("/metrics")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(
+        answer.text().contains(":tensorflow:serving:request_count"),
+        "{}",
+        answer.text()
+    );
+    for (path, status) in [
+        ("/monitoring/prometheus/metrics", StatusCode::NOT_FOUND),
+        ("/healthz", StatusCode::OK),
+    ] {
+        let answer = crate::support::get(server.addresses.health_addr, path).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}
+
+/// Files of authorities are followed as those of identities are; half a renewal changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_client_authority_holds_without_a_restart() {
+    let files = Files::new();
+    let mut flags = plain_digits();
+    flags.push(files.flag("tls_certificate_file", "chain.pem"));
+    flags.push(files.flag("tls_key_file", "key.pem"));
+    flags.push(files.flag("tls_client_ca_file", "clients.pem"));
+    let server = start(&flags).await;
+    let old = files.servers.trusted_by(Some(files.clients.client().0));
+    let new = files.servers.trusted_by(Some(files.servers.client().0));
+    assert!(is_served(&old, server.addresses.rest_addr).await);
+    fs::write(files.path("clients.pem"), "no certificate").expect("write");
+    assert!(!is_served(&new, server.addresses.rest_addr).await);
+    assert!(is_served(&old, server.addresses.rest_addr).await);
+    fs::write(files.path("clients.pem"), &files.servers.pem).expect("write");
+    let waiting = async {
+        while !is_served(&new, server.addresses.rest_addr).await {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, waiting)
+        .await
+        .expect("the new authority");
+    assert!(!is_served(&old, server.addresses.rest_addr).await);
+}
+
 /// A body of parts, which counts those that were sent.
 struct Counted {
     left: usize,
