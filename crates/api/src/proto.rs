@@ -87,3 +87,10 @@ impl std::fmt::Debug for rpc::Parameters {
             .finish()
     }
 }
+
+/// The private key stands in the file itself.
+impl std::fmt::Debug for tensorflow::serving::SslConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SslConfig").finish_non_exhaustive()
+    }
+}

@@ -16,10 +16,18 @@ const ROOTS: &[&str] = &[
     "tensorflow/saved_model.proto",
     "tensorflow_serving/log.proto",
     "tensorflow_serving/services.proto",
+    "tensorflow_serving/settings.proto",
 ];
 
 /// What a model server tells of itself by reflection.
 const SERVED: &[&str] = &["grpc/health/v1/health.proto", "tensorflow_serving/services.proto"];
+
+/// What is read from text files.
+const CONFIGURATION: &[&str] = &[
+    "tensorflow/config.proto",
+    "tensorflow_serving/config.proto",
+    "tensorflow_serving/settings.proto",
+];
 
 #[test]
 fn generated_files_are_what_the_protos_give() {
@@ -45,20 +53,26 @@ fn generated_files_are_what_the_protos_give() {
 
 #[test]
 fn descriptors_are_what_the_protos_give() {
+    for (roots, name) in [(SERVED, "descriptors.bin"), (CONFIGURATION, "configuration.bin")] {
+        check_descriptors(roots, name);
+    }
+}
+
+fn check_descriptors(roots: &[&str], name: &str) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut descriptors = protox::compile(SERVED, [home.join("proto")]).expect("the protos parse");
+    let mut descriptors = protox::compile(roots, [home.join("proto")]).expect("the protos parse");
     // Comments are for readers of the protos.
     for file in &mut descriptors.file {
         file.source_code_info = None;
     }
     let want = descriptors.encode_to_vec();
-    let path = home.join("src/serving/descriptors.bin");
+    let path = home.join("src/serving").join(name);
     if std::env::var_os("STRONGROOM_BLESS").is_some() {
         fs::write(&path, &want).expect("the descriptors");
     }
     assert!(
         fs::read(&path).is_ok_and(|have| have == want),
-        "descriptors.bin is stale: run this test with STRONGROOM_BLESS=1"
+        "{name} is stale: run this test with STRONGROOM_BLESS=1"
     );
 }
 
@@ -74,6 +88,7 @@ fn generate(protos: &Path, out: &Path) {
         // Secrets: printed by hand, redacted (`src/lib.rs`).
         .skip_debug([
             "rpc.Parameters",
+            "tensorflow.serving.SSLConfig",
             "strongroom.v1.FinishEnrolmentRequest",
             "strongroom.v1.CredentialResponse",
         ])

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use prost::Message as _;
-use strongroom_api::serving::{Code, DataType, TensorProto};
+use strongroom_api::serving::saved_model::ConfigProto;
+use strongroom_api::serving::{
+    BatchingParameters, Code, DataType, ModelServerConfig, MonitoringConfig, SslConfig, TensorProto,
+};
 
 use crate::engine::{self, Engine as _, Signature, TensorSpec};
 use crate::model::ModelFiles;
@@ -64,9 +67,14 @@ pub fn tensor(data: &[u8]) {
 
 /// Takes `data` for a configuration file.
 pub fn text_file(data: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(data) {
-        let _ = textproto::parse(text);
-    }
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let _ = textproto::parse::<ModelServerConfig>(text);
+    let _ = textproto::parse::<MonitoringConfig>(text);
+    let _ = textproto::parse::<SslConfig>(text);
+    let _ = textproto::parse::<BatchingParameters>(text);
+    let _ = textproto::parse::<ConfigProto>(text);
 }
 
 /// Takes `data` for a model.

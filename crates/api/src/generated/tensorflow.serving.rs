@@ -345,6 +345,44 @@ pub mod servable_version_policy {
         Specific(Specific),
     }
 }
+/// Where requests are written.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogCollectorConfig {
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub filename_prefix: ::prost::alloc::string::String,
+}
+/// Which task writes how many of them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PerTaskSamplingConfig {
+    #[prost(string, tag = "1")]
+    pub dc: ::prost::alloc::string::String,
+    #[prost(int32, optional, tag = "2")]
+    pub task_index: ::core::option::Option<i32>,
+    #[prost(double, tag = "3")]
+    pub sampling_rate: f64,
+}
+/// How many of them are written.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SamplingConfig {
+    #[prost(double, tag = "1")]
+    pub sampling_rate: f64,
+    #[prost(int32, tag = "2")]
+    pub attributes: i32,
+    #[prost(message, repeated, tag = "3")]
+    pub per_task_sampling_configs: ::prost::alloc::vec::Vec<PerTaskSamplingConfig>,
+}
+/// Logs of requests.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LoggingConfig {
+    #[prost(message, optional, tag = "1")]
+    pub log_collector_config: ::core::option::Option<LogCollectorConfig>,
+    #[prost(message, optional, tag = "2")]
+    pub sampling_config: ::core::option::Option<SamplingConfig>,
+    #[prost(message, optional, tag = "3")]
+    pub custom_logging_config: ::core::option::Option<::prost_types::Any>,
+}
 /// One model.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ModelConfig {
@@ -357,6 +395,8 @@ pub struct ModelConfig {
     pub model_type: i32,
     #[prost(string, tag = "4")]
     pub model_platform: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub logging_config: ::core::option::Option<LoggingConfig>,
     #[prost(message, optional, tag = "7")]
     pub model_version_policy: ::core::option::Option<ServableVersionPolicy>,
     #[prost(btree_map = "string, int64", tag = "8")]
@@ -1435,4 +1475,53 @@ pub mod model_service_server {
     impl<T> tonic::server::NamedService for ModelServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
+}
+/// Where metrics are read.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrometheusConfig {
+    #[prost(bool, tag = "1")]
+    pub enable: bool,
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+}
+/// What is measured.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MonitoringConfig {
+    #[prost(message, optional, tag = "1")]
+    pub prometheus_config: ::core::option::Option<PrometheusConfig>,
+}
+/// TLS of the gRPC port, everything inline as PEM.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct SslConfig {
+    #[prost(string, tag = "1")]
+    pub server_key: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub server_cert: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub custom_ca: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub client_verify: bool,
+}
+/// How requests are put together.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BatchingParameters {
+    #[prost(message, optional, tag = "1")]
+    pub max_batch_size: ::core::option::Option<i64>,
+    #[prost(message, optional, tag = "2")]
+    pub batch_timeout_micros: ::core::option::Option<i64>,
+    #[prost(message, optional, tag = "3")]
+    pub max_enqueued_batches: ::core::option::Option<i64>,
+    #[prost(message, optional, tag = "4")]
+    pub num_batch_threads: ::core::option::Option<i64>,
+    #[prost(message, optional, tag = "5")]
+    pub thread_pool_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, repeated, tag = "6")]
+    pub allowed_batch_sizes: ::prost::alloc::vec::Vec<i64>,
+    #[prost(bool, tag = "7")]
+    pub pad_variable_length_inputs: bool,
+    #[prost(message, optional, tag = "8")]
+    pub enable_large_batch_splitting: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "9")]
+    pub max_execution_batch_size: ::core::option::Option<i64>,
 }

@@ -24,6 +24,8 @@ pub mod example {
 
 /// The services that a model server serves, with all that they refer to: an encoded `FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!("descriptors.bin");
+/// The messages that are read from text files, with all that they refer to: an encoded `FileDescriptorSet`.
+pub const CONFIGURATION_DESCRIPTORS: &[u8] = include_bytes!("configuration.bin");
 /// Signature that a request means when it names none.
 pub const DEFAULT_SIGNATURE: &str = "serving_default";
 /// `method_name` of a signature for `Predict`.

@@ -13,7 +13,7 @@ pub(super) fn options(flags: &Flags, mode: Mode) -> Result<EngineOptions, Config
     Ok(EngineOptions {
         confidential: mode == Mode::Confidential,
         tensorflow: library(flags)?,
-        session: session(flags)?,
+        session: session(flags, mode)?,
         saved_model_tags: match flags.text("saved_model_tags") {
             Some(tags) => tags.split(',').map(str::to_owned).collect(),
             None => defaults.saved_model_tags,
@@ -35,7 +35,7 @@ fn library(flags: &Flags) -> Result<LibraryOptions, ConfigError> {
     })
 }
 
-fn session(flags: &Flags) -> Result<SessionOptions, ConfigError> {
+fn session(flags: &Flags, mode: Mode) -> Result<SessionOptions, ConfigError> {
     let threads = |name: &str| {
         let number = flags.number(name).unwrap_or_default();
         i32::try_from(number).map_err(|_| ConfigError::Value(format!("--{name}={number} is out of range")))
@@ -43,7 +43,7 @@ fn session(flags: &Flags) -> Result<SessionOptions, ConfigError> {
     let config = flags.text("tensorflow_session_config_file");
     Ok(SessionOptions {
         config: config
-            .map(|path| super::files::session_config(Path::new(path)))
+            .map(|path| super::files::session_config(Path::new(path), mode))
             .transpose()?,
         parallelism: threads("tensorflow_session_parallelism")?,
         intra_op: threads("tensorflow_intra_op_parallelism")?,

@@ -1,9 +1,9 @@
 //! From flags to one checked configuration, before a port is bound.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use strongroom_bundle::BundleDigest;
 use strongroom_crypto::digest::Digest32;
@@ -26,6 +26,7 @@ pub mod flags;
 pub mod table;
 pub mod tls;
 
+pub use files::model_config;
 pub use flags::{FlagError, Flags};
 use table::Effect;
 pub use tls::{Identity, TlsPlan};
@@ -171,6 +172,7 @@ impl Config {
             Some(path) => files::metrics_path(Path::new(path))?,
             None => None,
         };
+        check_batching(flags)?;
         Ok(Self {
             models,
             mode,
@@ -223,6 +225,20 @@ fn check_confidential(flags: &Flags) -> Result<(), ConfigError> {
         return Err(ConfigError::Environment(ENGINE_TIMING));
     }
     Ok(())
+}
+
+// Requests are not put together yet; their answers would be the same.
+fn check_batching(flags: &Flags) -> Result<(), ConfigError> {
+    let Some(path) = flags.text("batching_parameters_file") else {
+        return Ok(());
+    };
+    if !flags.switch("enable_batching") {
+        return Err(ConfigError::Value(
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+                .to_owned(),
+        ));
+    }
+    files::batching_parameters(Path::new(path)).map(|_| ())
 }
 
 fn plain_model(flags: &Flags) -> Result<ModelPlan, ConfigError> {
@@ -318,11 +334,6 @@ fn positive(flags: &Flags, name: &str) -> Result<Option<usize>, ConfigError> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-fn read_text(path: &Path) -> Result<textproto::Fields, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|error| ConfigError::File(path.to_owned(), error))?;
-    textproto::parse(&text).map_err(|error| ConfigError::Text(path.to_owned(), error))
 }
 
 /// Flags that say what the provision file says.

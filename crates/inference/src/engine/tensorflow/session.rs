@@ -54,6 +54,7 @@ impl SessionOptions {
                 given.intra_op_parallelism_threads,
             ]),
             inter_op_parallelism_threads: if inter_op == 0 { IN_THE_CALLER } else { inter_op },
+            ..ConfigProto::default()
         };
         // Concatenated messages merge, and the later scalar wins.
         let mut config = self.config.clone().unwrap_or_default();
@@ -89,6 +90,7 @@ mod tests {
         let file = ConfigProto {
             intra_op_parallelism_threads: 5,
             inter_op_parallelism_threads: 6,
+            ..ConfigProto::default()
         };
         let file = SessionOptions {
             config: Some(file.encode_to_vec()),
