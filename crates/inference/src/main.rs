@@ -25,15 +25,15 @@ fn main() -> ExitCode {
         return ExitCode::from(FAILED);
     }
     if flags.switch("version") {
-        print(concat!(
-            "TensorFlow ModelServer: strongroom-inference ",
-            env!("CARGO_PKG_VERSION"),
-            "\nTensorFlow Library: none (rten)\n"
-        ));
+        print(&version(&flags));
         return ExitCode::SUCCESS;
     }
+    if !flags.unknown().is_empty() {
+        let line = |argument: &String| format!("unknown argument: {argument}\n");
+        print(&(flags.unknown().iter().map(line).collect::<String>() + &table::usage()));
+    }
     let log_format = config::log_format(&flags).unwrap_or_default();
-    if let Err(error) = telemetry::init(log_format) {
+    if let Err(error) = telemetry::init_at(log_format, log_filter()) {
         print(&format!("{error}\n"));
         return ExitCode::from(FAILED);
     }
@@ -46,11 +46,8 @@ fn main() -> ExitCode {
 
 fn serve(config: Config, start: Instant) -> ExitCode {
     let confidential = config.mode == Mode::Confidential;
-    if !config.ignored.is_empty() {
-        tracing::warn!(
-            flags = config.ignored.join(","),
-            "flags are accepted without effect"
-        );
+    for (flag, why) in &config.ignored {
+        tracing::warn!(flag, why, "a flag is accepted without effect");
     }
     if let Err(error) = process::forbid_core_dumps() {
         return fail("server.io", &error, confidential);
@@ -90,6 +87,24 @@ fn fail(code: &'static str, error: &dyn Error, confidential: bool) -> ExitCode {
     tracing::error!(code, error = text, "server does not start");
     print(&format!("Failed to start server. Error: {text}\n"));
     ExitCode::from(if confidential { FAILED_CONFIDENTIAL } else { FAILED })
+}
+
+// The variable by which TensorFlow's programs are told to say less.
+fn log_filter() -> &'static str {
+    match std::env::var("TF_CPP_MIN_LOG_LEVEL").as_deref() {
+        Ok("1") => "warn",
+        Ok("2" | "3") => "error",
+        _ => "info",
+    }
+}
+
+fn version(flags: &Flags) -> String {
+    let library = config::tensorflow_version(flags);
+    format!(
+        "TensorFlow ModelServer: strongroom-inference {}\nTensorFlow Library: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        library.as_deref().unwrap_or("none")
+    )
 }
 
 // Operators read these lines on standard output, as TensorFlow Serving writes them.

@@ -54,9 +54,17 @@ pub enum TelemetryError {
 /// # Errors
 /// On a filter that does not parse, or a second call.
 pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
+    init_at(format, "info")
+}
+
+/// As [`init`], with another filter where [`FILTER_VARIABLE`] holds none.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_at(format: LogFormat, default: &'static str) -> Result<(), TelemetryError> {
     let filter = match std::env::var(FILTER_VARIABLE) {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(TelemetryError::Filter)?,
-        _ => EnvFilter::new("info"),
+        _ => EnvFilter::new(default),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

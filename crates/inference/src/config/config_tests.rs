@@ -32,9 +32,21 @@ fn flags_without_effect_are_named() {
         "--model_base_path=/m",
         "--enable_batching",
         "--grpc_max_threads=4",
+        "--xla_cpu_compilation_enabled=false",
+        "--use_alts_credentials=false",
     ])
     .expect("good");
-    assert_eq!(config.ignored, ["enable_batching", "grpc_max_threads"]);
+    let names = config.ignored.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    assert_eq!(names, ["enable_batching", "grpc_max_threads"]);
+}
+
+#[test]
+fn one_port_is_not_shared() {
+    let config = config(&["--model_base_path=/m", "--rest_api_port=8500"]).expect("good");
+    assert_eq!(
+        (config.listen.grpc_port, config.listen.rest_port),
+        (Some(8500), None)
+    );
 }
 
 #[test]
@@ -62,11 +74,9 @@ fn digests_make_a_model_a_bundle() {
 fn refuses_what_it_should() {
     let base = "--model_base_path=/m";
     assert!(refusal(&[]).contains("are empty!"));
-    assert_eq!(
-        refusal(&[base, "--model_config_file=/f"]),
-        "--model_config_file is not supported by this server"
-    );
     assert!(refusal(&[base, "--use_alts_credentials"]).contains("not supported"));
+    assert!(refusal(&[base, "--platform_config_file=/f"]).contains("not supported"));
+    assert!(refusal(&[base, "--batching_parameters_file=/f"]).contains("without setting"));
     assert!(refusal(&[base, "--port=0"]).contains("grpc_socket_path"));
     assert!(config(&[base, "--port=0", "--grpc_socket_path=/s"]).is_ok());
     assert!(refusal(&[base, "--port=70000"]).contains("is no TCP port"));
@@ -104,6 +114,8 @@ fn provision() -> (tempfile::TempDir, String) {
 #[test]
 fn confidential_mode_cannot_be_left() {
     let (_folder, provision) = provision();
+    let error = config(&[&provision, "--undertow"]).expect_err("refused");
+    assert_eq!(error.code(), "provision.flag");
     let good = config(&[&provision, "--rest_api_port=8501"]).expect("good");
     assert_eq!(good.mode, Mode::Confidential);
     for tls in [good.grpc_tls.expect("TLS"), good.rest_tls.expect("TLS")] {

@@ -6,7 +6,14 @@ use strongroom_crypto::digest::Digest32;
 
 use super::{ConfigError, Flags, Mode};
 use crate::engine::EngineOptions;
-use crate::engine::tensorflow::{LibraryOptions, SessionOptions};
+use crate::engine::tensorflow::{LibraryOptions, SessionOptions, TensorFlow};
+
+/// The version of TensorFlow's library, where one is found; for `--version`.
+#[must_use]
+pub fn tensorflow_version(flags: &Flags) -> Option<String> {
+    let options = options(flags, Mode::Plain).ok()?;
+    TensorFlow::new(&options).ok()?.version().ok()
+}
 
 pub(super) fn options(flags: &Flags, mode: Mode) -> Result<EngineOptions, ConfigError> {
     let defaults = EngineOptions::default();

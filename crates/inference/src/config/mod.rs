@@ -26,9 +26,10 @@ pub mod flags;
 pub mod table;
 pub mod tls;
 
+pub use engines::tensorflow_version;
 pub use files::model_config;
 pub use flags::{FlagError, Flags};
-use table::Effect;
+use table::{Effect, Flag};
 pub use tls::{Identity, TlsPlan};
 
 /// Everything that the server does, decided.
@@ -64,8 +65,8 @@ pub struct Config {
     pub ready_file: Option<PathBuf>,
     /// Form of the log.
     pub log_format: LogFormat,
-    /// Flags that are accepted without effect.
-    pub ignored: Vec<&'static str>,
+    /// Flags that are accepted without effect, and why they have none.
+    pub ignored: Vec<(&'static str, &'static str)>,
 }
 
 /// Who decides what is served.
@@ -100,11 +101,14 @@ pub enum ConfigError {
     #[error(transparent)]
     Flag(#[from] FlagError),
     /// A flag that this server does not serve.
-    #[error("--{0} is not supported by this server")]
-    Refused(&'static str),
+    #[error("--{0} is not supported: {1}")]
+    Refused(&'static str, &'static str),
     /// A flag that would change what the provision file fixes.
     #[error("--{0} cannot be used together with --provision_file")]
     Confidential(&'static str),
+    /// An argument that is no flag, where nothing is passed over.
+    #[error("unknown argument: {0}")]
+    Unknown(String),
     /// An environment variable that would write models' secrets to the log.
     #[error("{0} must not be set in confidential mode")]
     Environment(&'static str),
@@ -131,7 +135,7 @@ impl ConfigError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Provision(error) => error.code(),
-            Self::Confidential(_) | Self::Environment(_) => "provision.flag",
+            Self::Confidential(_) | Self::Unknown(_) | Self::Environment(_) => "provision.flag",
             _ => "input.invalid",
         }
     }
@@ -143,8 +147,8 @@ impl Config {
     /// # Errors
     /// When they contradict each other or mean nothing.
     pub fn new(flags: &Flags) -> Result<Self, ConfigError> {
-        if let Some(flag) = of_effect(flags, Effect::Refused).next() {
-            return Err(ConfigError::Refused(flag));
+        if let Some((flag, why)) = given(flags).find_map(refused) {
+            return Err(ConfigError::Refused(flag, why));
         }
         let provision = flags
             .text("provision_file")
@@ -195,7 +199,7 @@ impl Config {
             grpc_health: flags.switch("enable_grpc_healthcheck_service"),
             ready_file: flags.text("ready_file").map(PathBuf::from),
             log_format: log_format(flags)?,
-            ignored: of_effect(flags, Effect::NotYet).collect(),
+            ignored: given(flags).filter_map(ignored).collect(),
         })
     }
 }
@@ -210,13 +214,32 @@ pub fn log_format(flags: &Flags) -> Result<LogFormat, ConfigError> {
         .map_err(|error| ConfigError::Value(format!("--log_format: {error}")))
 }
 
-fn of_effect(flags: &Flags, effect: Effect) -> impl Iterator<Item = &'static str> {
+// Flags that are given for something: `--switch=false` and `--file=` ask for nothing.
+fn given(flags: &Flags) -> impl Iterator<Item = &'static Flag> {
     flags
         .given()
-        .filter(move |name| table::find(name).is_some_and(|flag| flag.effect == effect))
+        .filter(|name| flags.text(name).is_some_and(|text| text != "false"))
+        .filter_map(table::find)
+}
+
+fn refused(flag: &'static Flag) -> Option<(&'static str, &'static str)> {
+    match flag.effect {
+        Effect::Refused(why) => Some((flag.name, why)),
+        _ => None,
+    }
+}
+
+fn ignored(flag: &'static Flag) -> Option<(&'static str, &'static str)> {
+    match flag.effect {
+        Effect::Ignored(why) => Some((flag.name, why)),
+        _ => None,
+    }
 }
 
 fn check_confidential(flags: &Flags) -> Result<(), ConfigError> {
+    if let Some(argument) = flags.unknown().first() {
+        return Err(ConfigError::Unknown(argument.clone()));
+    }
     if let Some(flag) = FIXED_BY_PROVISION.iter().find(|flag| !flags.all(flag).is_empty()) {
         return Err(ConfigError::Confidential(flag));
     }
@@ -297,13 +320,17 @@ fn listen(flags: &Flags) -> Result<Listen, ConfigError> {
             (port, false) => Some(port),
         })
     };
-    let listen = Listen {
+    let mut listen = Listen {
         address: flags.text("listen_address").unwrap_or("0.0.0.0").to_owned(),
         grpc_port: port("port", 8500)?,
         grpc_socket: flags.text("grpc_socket_path").map(PathBuf::from),
         rest_port: port("rest_api_port", 0)?,
         health_port: port("health_port", 0)?,
     };
+    if listen.rest_port.is_some() && listen.rest_port == listen.grpc_port && !ephemeral {
+        tracing::error!("--port and --rest_api_port are the same: REST is not served");
+        listen.rest_port = None;
+    }
     if listen.grpc_port.is_none() && listen.grpc_socket.is_none() {
         return Err(ConfigError::Value(
             "server_options.port is not set; nor is grpc_socket_path".to_owned(),

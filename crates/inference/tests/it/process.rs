@@ -54,9 +54,76 @@ fn flags_are_checked_before_anything_is_done() {
         stdout.starts_with("unknown argument: --model_bundle_digset=m=00 (did you mean"),
         "{stdout}"
     );
+    for arguments in [["--help"], ["--port=x"]] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(255));
+        assert!(texts(&output).0.contains("\t--model_config_file=\"\"\tstring\t"));
+    }
     let output = run(&["--version"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(texts(&output).0.starts_with("TensorFlow ModelServer: "));
+    let (stdout, _) = texts(&output);
+    let lines = stdout.lines().collect::<Vec<_>>();
+    assert!(lines[0].starts_with("TensorFlow ModelServer: "), "{stdout}");
+    assert_eq!(lines[1..], ["TensorFlow Library: none"]);
+}
+
+#[test]
+fn an_unknown_argument_is_told_and_passed_over() {
+    let output = run(&[
+        "--undertow=1",
+        "--model_base_path=/nowhere",
+        "--rest_api_port=8500",
+    ]);
+    let (stdout, stderr) = texts(&output);
+    assert!(
+        stdout.starts_with("unknown argument: --undertow=1\nusage: "),
+        "{stdout}"
+    );
+    assert!(stdout.contains("\nFailed to start server. Error: "), "{stdout}");
+    assert!(stderr.contains("REST is not served"), "{stderr}");
+}
+
+#[test]
+fn bad_configuration_files_end_it_with_their_place() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("config.txt");
+    let refused = |flags: &[&str], text: &[u8]| {
+        fs::write(&path, text).expect("write");
+        let named = flags
+            .iter()
+            .map(|flag| flag.replace('@', &path.display().to_string()));
+        let arguments: Vec<String> = named.chain(["--model_base_path=/nowhere".to_owned()]).collect();
+        let output = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(255));
+        let (stdout, stderr) = texts(&output);
+        assert!(stderr.contains("code=\"input.invalid\""), "{stderr}");
+        let stdout = stdout.replace(&path.display().to_string(), "@");
+        let error = stdout
+            .strip_prefix("Failed to start server. Error: ")
+            .expect("the prefix");
+        error.to_owned()
+    };
+    let monitoring = ["--monitoring_config_file=@"];
+    let parsing = "Invalid protobuf file: '@': Error parsing text-format tensorflow.serving.";
+    assert!(
+        refused(&monitoring, b"prometheus_config {\n  enabled: true }").starts_with(&format!(
+            "{parsing}MonitoringConfig: 2:3: field 'enabled' not found"
+        ))
+    );
+    assert!(refused(&monitoring, &[0xff, 0xfe]).starts_with("Invalid protobuf file: '@'"));
+    assert!(refused(&monitoring, "prometheus_config {".repeat(100_000).as_bytes()).contains("nested deeper"));
+    assert!(refused(&monitoring, &vec![b' '; 5 << 20]).contains("is longer than"));
+    assert!(refused(&["--monitoring_config_file=/nowhere/at/all"], b"").contains("No such file"));
+    assert!(
+        refused(&["--ssl_config_file=@"], b"server_key: SECRET")
+            .starts_with(&format!("{parsing}SSLConfig: 1:13: this is not understood"))
+    );
+    let batching = ["--batching_parameters_file=@", "--enable_batching"];
+    assert!(
+        refused(&batching, b"num_batch_threads { value: 0 }")
+            .starts_with("num_batch_threads must be positive")
+    );
+    assert!(refused(&batching[..1], b"").contains("without setting server_options.enable_batching"));
 }
 
 /// The program, serving, with an empty folder of its own for everything that it might write.
