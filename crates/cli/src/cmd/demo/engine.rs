@@ -42,16 +42,12 @@ impl Engine {
         }
     }
 
-    /// Arguments of the server. They stand in the measured description, so no host changes them.
-    pub(super) fn arguments(&self) -> Vec<String> {
-        let folder = self.libraries.last().and_then(|library| library.parent());
-        folder
-            .map(|folder| format!("--tensorflow_library={}", folder.display()))
-            .into_iter()
-            .collect()
+    /// Where the libraries lie, if there are any.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.libraries.last().and_then(|library| library.parent())
     }
 
-    /// The libraries that the workload loads: files of its description, each measured.
+    /// The libraries that the workload loads, each by its digest.
     pub(super) fn libraries(&self) -> &[PathBuf] {
         &self.libraries
     }

@@ -305,15 +305,19 @@ fn description(stage: &Stage) -> anyhow::Result<Value> {
         format!("--rest_api_port={}", ports.rest),
         format!("--health_port={}", ports.health),
     ];
-    argv.extend(stage.engine.arguments());
-    let mut files = Vec::new();
+    // What stands in the measured command line, no host changes.
+    if let Some(folder) = stage.engine.folder() {
+        argv.push(format!("--tensorflow_library={}", folder.display()));
+    }
     for library in stage.engine.libraries() {
-        files.push(json!({ "path": library, "digest": measure(stage, library)? }));
+        argv.push(format!(
+            "--tensorflow_library_digest={}",
+            measure(stage, library)?
+        ));
     }
     Ok(json!({
         "format": "strongroom.workload.v1",
         "program": { "path": program, "digest": measure(stage, &program)? },
-        "files": files,
         "argv": argv,
         "environment": [],
         "coordinator_may_set": { "environment": settings, "files": [] },

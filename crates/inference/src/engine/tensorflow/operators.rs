@@ -218,7 +218,7 @@ const ALLOWED: &[&str] = &[
      OnesLike Range LinSpace Cast Bitcast BroadcastTo BroadcastArgs BroadcastGradientArgs GuaranteeConst Assert \
      CheckNumerics CheckNumericsV2 InvertPermutation",
     // Variables.
-    "Variable VariableV2 VarHandleOp _VarHandlesOp ReadVariableOp _ReadVariablesOp AssignVariableOp AssignAddVariableOp \
+    "DisableCopyOnRead Variable VariableV2 VarHandleOp _VarHandlesOp ReadVariableOp _ReadVariablesOp AssignVariableOp AssignAddVariableOp \
      AssignSubVariableOp VarIsInitializedOp VariableShape DestroyResourceOp IsVariableInitialized Assign AssignAdd \
      AssignSub TemporaryVariable DestroyTemporaryVariable ResourceGather ResourceGatherNd ResourceScatterAdd \
      ResourceScatterSub ResourceScatterMul ResourceScatterDiv ResourceScatterMin ResourceScatterMax \
