@@ -10,6 +10,8 @@ mod onnx;
 mod rest;
 #[path = "tensorflow_serving/server.rs"]
 mod server;
+#[path = "tensorflow_serving/stubs.rs"]
+mod stubs;
 
 use onnx::{FLOAT, INT64};
 use server::Server;

@@ -21,13 +21,13 @@ const PURE: [&str; 7] = [
     "saved_model_half_plus_two_tf2_cpu/00000123",
 ];
 
-fn golden(model: &str) -> Map<String, Value> {
+pub(crate) fn golden(model: &str) -> Map<String, Value> {
     let golden: Value = serde_json::from_str(&FAMILY.text("golden_x2.json")).expect("JSON");
     golden[model].as_object().expect("answers of the model").clone()
 }
 
 /// A base path that holds one version of a model.
-fn base_path(model: &str) -> tempfile::TempDir {
+pub(crate) fn base_path(model: &str) -> tempfile::TempDir {
     let (_, version) = model.split_once('/').expect("a folder and a version");
     let folder = tempfile::tempdir().expect("temporary folder");
     copy(

@@ -13,6 +13,7 @@ use super::onnx::identity_model;
 pub(crate) struct Server {
     child: Child,
     address: String,
+    grpc: String,
     model: String,
     _folder: tempfile::TempDir,
 }
@@ -53,13 +54,19 @@ impl Server {
         }
         let ready = fs::read(&ready).expect("the ready file");
         let ready: serde_json::Value = serde_json::from_slice(&ready).expect("JSON");
-        let address = ready["rest_addr"].as_str().expect("an address").to_owned();
+        let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
         Self {
             child,
-            address,
+            address: address("rest_addr"),
+            grpc: address("grpc_addr"),
             model: model.to_owned(),
             _folder: folder,
         }
+    }
+
+    /// Where gRPC is served.
+    pub(crate) fn grpc(&self) -> &str {
+        &self.grpc
     }
 
     /// How a server ends that cannot serve its model.
@@ -112,6 +119,7 @@ fn command(model: &str, base_path: &Path) -> Command {
         .args([
             "--listen_address=127.0.0.1",
             "--ephemeral_ports",
+            "--port=1",
             "--rest_api_port=1",
         ])
         .arg(format!("--model_name={model}"))
