@@ -134,12 +134,21 @@ impl App {
         call: Call,
         api: &'static str,
     ) -> Result<BTreeMap<String, Tensor>, RequestError> {
+        let (model, version) = (servable.model(), servable.version());
+        let signature = own_name(servable, &call.signature);
         let begin = Instant::now();
-        let outputs = servable.run(permit, call)?;
-        self.metrics.runtime(servable.model(), api, begin.elapsed());
-        self.metrics
-            .phase(servable.model(), servable.version(), Phase::FirstPrediction);
-        Ok(outputs)
+        let outputs = servable.run(permit, call);
+        let took = begin.elapsed();
+        let succeeded = outputs.is_ok();
+        if let Some(signature) = signature {
+            self.metrics
+                .run(model, version, signature, succeeded.then_some(took));
+        }
+        if succeeded {
+            self.metrics.runtime(model, api, took);
+            self.metrics.phase(model, version, Phase::FirstPrediction);
+        }
+        outputs
     }
 
     /// Runs several signatures of a model at once, on the calling thread.
@@ -153,10 +162,24 @@ impl App {
         calls: Vec<Call>,
         api: &'static str,
     ) -> Result<Vec<BTreeMap<String, Tensor>>, RequestError> {
+        let (model, version) = (servable.model(), servable.version());
+        let signatures = calls
+            .iter()
+            .filter_map(|call| own_name(servable, &call.signature));
+        let signatures = signatures.collect::<Vec<_>>();
         let begin = Instant::now();
-        let outputs = servable.run_together(permit, calls)?;
-        self.metrics.runtime(servable.model(), api, begin.elapsed());
-        Ok(outputs)
+        let outputs = servable.run_together(permit, calls);
+        let took = begin.elapsed();
+        let succeeded = outputs.is_ok();
+        for signature in signatures {
+            self.metrics
+                .run(model, version, signature, succeeded.then_some(took));
+        }
+        if succeeded {
+            self.metrics.runtime(model, api, took);
+            self.metrics.phase(model, version, Phase::FirstPrediction);
+        }
+        outputs
     }
 
     /// The name under which a model is counted.
@@ -164,6 +187,12 @@ impl App {
     pub fn counted<'a>(&self, name: &'a str) -> Option<&'a str> {
         self.models.model(name).map(|_| name)
     }
+}
+
+// The model's own copy of a name, which outlives the call and is no name that anybody made up.
+fn own_name<'a>(servable: &'a Servable, signature: &str) -> Option<&'a str> {
+    let found = servable.signatures().get_key_value(signature);
+    found.map(|(name, _)| name.as_str())
 }
 
 /// The signature of that name, if the model has it.

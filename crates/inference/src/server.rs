@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use serde::Serialize;
+use strongroom_crypto::UnixTime;
 use strongroom_service::{
     Limits, ListenAddress, Listener, Readiness, ServeError, Shutdown, Transport, health, ready,
 };
@@ -105,6 +106,7 @@ impl Server {
         shutdown: Shutdown,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(start));
+        metrics.started_at(UnixTime(clock().0.saturating_sub(start.elapsed().as_secs())));
         let models = Models::new(
             config
                 .models
