@@ -33,5 +33,5 @@ pub use memory::InMemory;
 pub use progress::Progress;
 pub use reader::Reader;
 pub use rewrap::Rewrapped;
-pub use store::{Environment, Listed, Location, StoreError};
+pub use store::{Children, Environment, Listed, Location, StoreError};
 pub use writer::{BundleSummary, Sources, WriteOptions, write};

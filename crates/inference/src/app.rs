@@ -71,7 +71,7 @@ impl App {
         };
         model
             .clients()
-            .permit(Arc::clone(model), connection, (self.clock)())
+            .permit(Arc::clone(&model), connection, (self.clock)())
             .map(Some)
     }
 

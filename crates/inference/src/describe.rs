@@ -57,8 +57,11 @@ pub fn signatures(servable: &Servable) -> BTreeMap<String, SignatureDef> {
 
 fn version_status(version: i64, state: &State) -> ModelVersionStatus {
     let (state, status) = match state {
+        State::Start => (model_version_status::State::Start, StatusProto::default()),
         State::Loading => (model_version_status::State::Loading, StatusProto::default()),
         State::Available(_) => (model_version_status::State::Available, StatusProto::default()),
+        State::Unloading => (model_version_status::State::Unloading, StatusProto::default()),
+        State::End => (model_version_status::State::End, StatusProto::default()),
         State::Failed(message) => (
             model_version_status::State::End,
             StatusProto {

@@ -261,7 +261,9 @@ async fn load_all(loader: &Loader, config: &Config, app: &App) -> Result<(), Sta
             name: plan.name.clone(),
             source,
         };
-        loader.load(plan, model).await.map_err(failed)?;
+        // Flags and provision files give no labels.
+        model.set_labels(std::collections::BTreeMap::new());
+        loader.load(plan, &model).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! What lies below a prefix.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::local::PARTIAL_SUFFIX;
+use super::local::{PARTIAL_SUFFIX, blocking};
 use super::{Access, Location, Remote, StoreError};
 
 /// Most objects in one listing.
@@ -23,6 +24,17 @@ pub struct Listed {
     pub location: Location,
     /// Its size, as the store says.
     pub bytes: u64,
+    /// What changes when its content does, as far as the store says: entity tag, time of change, size.
+    pub tag: String,
+}
+
+/// What lies directly below a prefix.
+#[derive(Debug, Clone, Default)]
+pub struct Children {
+    /// Names that lead further down.
+    pub folders: Vec<String>,
+    /// Objects.
+    pub objects: Vec<Listed>,
 }
 
 pub(super) async fn list(location: &Location) -> Result<Vec<Listed>, StoreError> {
@@ -34,6 +46,108 @@ pub(super) async fn list(location: &Location) -> Result<Vec<Listed>, StoreError>
     listed.retain(|object| !object.name.ends_with(PARTIAL_SUFFIX));
     listed.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(listed)
+}
+
+/// What lies directly below; at most one round trip for a thousand of them.
+pub(super) async fn children(location: &Location) -> Result<Children, StoreError> {
+    let mut children = match (location.remote(), location.local_path()) {
+        (Some(remote), _) => remote_children(location, remote).await?,
+        (_, Some(path)) => {
+            let (location, path) = (location.clone(), path.to_owned());
+            blocking(move || local_children(&location, &path)).await?
+        }
+        _ => Children::default(),
+    };
+    children
+        .objects
+        .retain(|object| !object.name.ends_with(PARTIAL_SUFFIX));
+    children.objects.sort_by(|a, b| a.name.cmp(&b.name));
+    children.folders.sort();
+    Ok(children)
+}
+
+// A prefix is there if something is below it: object stores know no empty folder.
+async fn remote_children(location: &Location, remote: &Remote) -> Result<Children, StoreError> {
+    let not_found = || StoreError::NotFound {
+        place: remote.shown.clone(),
+    };
+    if remote.access != Access::Full {
+        return Err(not_found());
+    }
+    let found = remote
+        .store
+        .list_with_delimiter(Some(&remote.path))
+        .await
+        .map_err(|error| remote.error(error))?;
+    check_count(&remote.shown, found.objects.len() + found.common_prefixes.len())?;
+    let last = |path: &object_store::path::Path| path.filename().unwrap_or_default().to_owned();
+    let object = |meta: &object_store::ObjectMeta| {
+        let name = last(&meta.location);
+        Listed {
+            location: location.join(&name),
+            bytes: meta.size,
+            tag: remote_tag(meta),
+            name,
+        }
+    };
+    let children = Children {
+        folders: found.common_prefixes.iter().map(last).collect(),
+        objects: found.objects.iter().map(object).collect(),
+    };
+    if children.folders.is_empty() && children.objects.is_empty() {
+        return Err(not_found());
+    }
+    Ok(children)
+}
+
+fn local_children(location: &Location, folder: &Path) -> Result<Children, StoreError> {
+    let failed = |error| StoreError::local(folder, error);
+    let mut children = Children::default();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        check_count(
+            &location.to_string(),
+            children.objects.len() + children.folders.len(),
+        )?;
+        let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), fs::metadata(entry.path())) else {
+            continue;
+        };
+        if metadata.is_dir() {
+            children.folders.push(name);
+        } else if metadata.is_file() {
+            children.objects.push(Listed {
+                location: location.join(&name),
+                name,
+                bytes: metadata.len(),
+                tag: local_tag(&metadata),
+            });
+        }
+    }
+    Ok(children)
+}
+
+pub(super) async fn tag(location: &Location) -> Result<String, StoreError> {
+    match (location.remote(), location.local_path()) {
+        (Some(remote), _) => {
+            let meta = remote.store.head(&remote.path).await;
+            Ok(remote_tag(&meta.map_err(|error| remote.error(error))?))
+        }
+        (_, Some(path)) => {
+            let metadata = fs::metadata(path).map_err(|error| StoreError::local(path, error))?;
+            Ok(local_tag(&metadata))
+        }
+        _ => Ok(String::new()),
+    }
+}
+
+fn remote_tag(meta: &object_store::ObjectMeta) -> String {
+    let tag = meta.e_tag.as_deref().unwrap_or_default();
+    format!("{} {} {tag}", meta.size, meta.last_modified)
+}
+
+fn local_tag(metadata: &fs::Metadata) -> String {
+    let (seconds, nanos) = (metadata.mtime(), metadata.mtime_nsec());
+    format!("{} {} {seconds}.{nanos}", metadata.len(), metadata.ino())
 }
 
 async fn remote_objects(location: &Location, remote: &Remote) -> Result<Vec<Listed>, StoreError> {
@@ -54,6 +168,7 @@ async fn remote_objects(location: &Location, remote: &Remote) -> Result<Vec<List
                     location: location.join(&name),
                     name,
                     bytes: meta.size,
+                    tag: remote_tag(&meta),
                 });
             }
         }
@@ -69,6 +184,7 @@ async fn remote_objects(location: &Location, remote: &Remote) -> Result<Vec<List
             name,
             location: location.clone(),
             bytes: meta.size,
+            tag: remote_tag(&meta),
         });
     }
     Ok(listed)
@@ -89,6 +205,7 @@ fn local_files(location: &Location, path: &Path) -> Result<Vec<Listed>, StoreErr
             name,
             location: location.clone(),
             bytes: metadata.len(),
+            tag: local_tag(&metadata),
         });
     }
     Ok(listed)
@@ -122,6 +239,7 @@ fn walk(
                 location: location.join(&name),
                 name,
                 bytes: metadata.len(),
+                tag: local_tag(&metadata),
             });
         }
     }

@@ -12,6 +12,7 @@ mod profile;
 mod s3;
 pub(crate) mod upload;
 mod url;
+mod whole;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use strongroom_crypto::random::Random;
 use strongroom_crypto::secret::ModelKey;
 
 pub use self::error::StoreError;
-pub use self::list::Listed;
+pub use self::list::{Children, Listed};
 pub use self::url::Environment;
 use crate::access::{LocalFile, RandomAccess};
 use crate::error::BundleError;
@@ -171,6 +172,22 @@ impl Location {
         list::list(self).await
     }
 
+    /// Folders and objects directly below this prefix, in order of their names.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where nothing is there, [`StoreError::TooLarge`] where there is too much.
+    pub async fn children(&self) -> Result<Children, StoreError> {
+        list::children(self).await
+    }
+
+    /// What changes when the content of this object does.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where it is not there, and as the store answers.
+    pub async fn tag(&self) -> Result<String, StoreError> {
+        list::tag(self).await
+    }
+
     /// A small object whole.
     ///
     /// # Errors
@@ -185,6 +202,14 @@ impl Location {
             });
         }
         Ok(bytes)
+    }
+
+    /// A whole object into one stretch of memory: behind a network in several requests at once, each written to its place.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] where it has more than `bytes_max`, [`StoreError::Changed`], and as the store answers.
+    pub async fn read_whole(&self, bytes_max: u64) -> Result<Vec<u8>, StoreError> {
+        whole::read(self, bytes_max).await
     }
 
     /// Copies a local file here. The object appears when all of it is there, or not at all.

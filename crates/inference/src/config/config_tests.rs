@@ -90,6 +90,31 @@ fn refuses_what_it_should() {
     assert!(refusal(&[base, "--log_format=xml"]).contains("log_format"));
 }
 
+#[test]
+fn the_engine_of_onnx_models_is_chosen_by_flags() {
+    use crate::engine::OnnxEngine;
+    use crate::engine::ort::Provider;
+
+    let base = "--model_base_path=/m";
+    let engines = |flags: &[&str]| config(flags).expect("good").engines;
+    assert_eq!(engines(&[base]).onnx_engine, OnnxEngine::Embedded);
+    let chosen = engines(&[
+        base,
+        "--onnx_engine=onnxruntime",
+        "--onnxruntime_execution_providers=cuda,cpu",
+        "--model_workers=3",
+    ]);
+    assert_eq!(chosen.onnx_engine, OnnxEngine::OnnxRuntime);
+    assert_eq!(chosen.ort.providers, [Provider::Cuda, Provider::Cpu]);
+    assert_eq!((chosen.ort.intra_op, chosen.ort.sessions), (1, 3));
+    assert!(refusal(&[base, "--onnx_engine=tract"]).contains("neither embedded nor onnxruntime"));
+    assert!(
+        refusal(&[base, "--onnxruntime_execution_providers=abacus"]).contains("abacus is none of cpu, cuda")
+    );
+    assert!(refusal(&[base, "--onnxruntime_library_digest=12"]).contains("is no SHA-256 digest"));
+    assert!(refusal(&[base, "--onnxruntime_intra_op_parallelism=-1"]).contains("out of range"));
+}
+
 fn provision() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("provision.json");

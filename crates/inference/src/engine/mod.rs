@@ -19,11 +19,13 @@ pub mod contract;
 mod onnx;
 pub mod operators;
 pub mod options;
+pub mod ort;
 pub mod rten;
+mod shape;
 pub mod tensorflow;
 
 pub use onnx::{OnnxError, is_onnx};
-pub use options::EngineOptions;
+pub use options::{EngineOptions, OnnxEngine};
 
 /// Something that can load models of some kind.
 pub trait Engine: Send + Sync {
@@ -130,6 +132,9 @@ pub enum EngineError {
     /// TensorFlow's library cannot be loaded.
     #[error(transparent)]
     Library(#[from] tensorflow::LibraryError),
+    /// ONNX Runtime's library cannot be used.
+    #[error(transparent)]
+    OnnxRuntime(#[from] ort::OrtError),
     /// The engine's settings contradict each other.
     #[error(transparent)]
     Session(#[from] tensorflow::SessionError),
@@ -155,6 +160,7 @@ impl EngineError {
             Self::SavedModel(error) => error.code(),
             Self::Operator(error) => error.code(),
             Self::Library(error) => error.code(),
+            Self::OnnxRuntime(error) => error.code(),
             Self::Session(_) => "input.invalid",
             Self::ElementType { .. } => "model.element_type",
         }
@@ -167,10 +173,11 @@ impl EngineError {
 /// When a library that was asked for by name cannot be loaded.
 pub fn available(options: &EngineOptions) -> Result<Vec<Arc<dyn Engine>>, EngineError> {
     // A SavedModel without variables is a single file of protobuf, and so is an ONNX model: names decide before bytes.
-    Ok(vec![
-        Arc::new(tensorflow::TensorFlow::new(options)?),
-        Arc::new(rten::Rten),
-    ])
+    let onnx: Arc<dyn Engine> = match options.onnx_engine {
+        OnnxEngine::Embedded => Arc::new(rten::Rten),
+        OnnxEngine::OnnxRuntime => Arc::new(ort::OnnxRuntime::new(options)?),
+    };
+    Ok(vec![Arc::new(tensorflow::TensorFlow::new(options)?), onnx])
 }
 
 impl Signature {

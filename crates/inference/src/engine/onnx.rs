@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message as _;
 use strongroom_api::serving::DataType;
 
-use super::operators;
+use super::operators::Operators;
 use super::{Signature, TensorSpec};
 
 /// Why an ONNX file may not be loaded.
@@ -58,16 +58,16 @@ pub(super) struct Checked {
 }
 
 /// Reads the structure of an ONNX file and refuses operators outside the allow list.
-pub(super) fn check(file: &[u8]) -> Result<Checked, OnnxError> {
+pub(super) fn check(file: &[u8], operators: Operators) -> Result<Checked, OnnxError> {
     let model = ModelProto::decode(file).map_err(OnnxError::Malformed)?;
     let graph = model.graph.as_ref().ok_or(OnnxError::NoGraph)?;
     let mut external = BTreeSet::new();
-    walk(graph, &mut external)?;
+    walk(graph, operators, &mut external)?;
     for function in &model.functions {
         function
             .node
             .iter()
-            .try_for_each(|node| walk_node(node, &mut external))?;
+            .try_for_each(|node| walk_node(node, operators, &mut external))?;
     }
     // Old files list their weights among the inputs as well.
     let weights: BTreeSet<&str> = graph
@@ -90,16 +90,23 @@ pub fn is_onnx(head: &[u8]) -> bool {
     matches!(head, [0x08, version, next, ..] if *version < 0x80 && *version != 0 && is_field(*next))
 }
 
-fn walk(graph: &GraphProto, external: &mut BTreeSet<String>) -> Result<(), OnnxError> {
+fn walk(graph: &GraphProto, operators: Operators, external: &mut BTreeSet<String>) -> Result<(), OnnxError> {
     graph
         .initializer
         .iter()
         .for_each(|tensor| note_external(tensor, external));
-    graph.node.iter().try_for_each(|node| walk_node(node, external))
+    graph
+        .node
+        .iter()
+        .try_for_each(|node| walk_node(node, operators, external))
 }
 
-fn walk_node(node: &NodeProto, external: &mut BTreeSet<String>) -> Result<(), OnnxError> {
-    if !operators::may_run(&node.domain, &node.op_type) {
+fn walk_node(
+    node: &NodeProto,
+    operators: Operators,
+    external: &mut BTreeSet<String>,
+) -> Result<(), OnnxError> {
+    if !operators.may_run(&node.domain, &node.op_type) {
         let domain = if node.domain.is_empty() {
             "ai.onnx"
         } else {
@@ -120,7 +127,7 @@ fn walk_node(node: &NodeProto, external: &mut BTreeSet<String>) -> Result<(), On
             .g
             .iter()
             .chain(&attribute.graphs)
-            .try_for_each(|graph| walk(graph, external))?;
+            .try_for_each(|graph| walk(graph, operators, external))?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ pub(in crate::engine) fn value(name: &str, elem_type: i32, shape: &[Option<i64>]
 fn changed(change: impl FnOnce(&mut GraphProto)) -> Result<Checked, OnnxError> {
     let mut model = model("Relu");
     change(model.graph.as_mut().expect("a graph"));
-    check(&model.encode_to_vec())
+    check(&model.encode_to_vec(), Operators::Embedded)
 }
 
 fn code(outcome: Result<Checked, OnnxError>) -> &'static str {
@@ -133,11 +133,14 @@ fn refuses_what_it_should() {
         }],
     });
     assert_eq!(
-        code(check(&in_function.encode_to_vec())),
+        code(check(&in_function.encode_to_vec(), Operators::Embedded)),
         "model.operator_refused"
     );
-    assert_eq!(code(check(b"\x08\x08\x3a\xff")), "model.malformed");
-    assert_eq!(code(check(b"")), "model.malformed");
+    assert_eq!(
+        code(check(b"\x08\x08\x3a\xff", Operators::Embedded)),
+        "model.malformed"
+    );
+    assert_eq!(code(check(b"", Operators::Embedded)), "model.malformed");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What engines are told once, before any model.
 
+use super::ort::OrtOptions;
 use super::tensorflow::{LibraryOptions, SessionOptions};
 
 /// Settings of all engines.
@@ -12,8 +13,22 @@ pub struct EngineOptions {
     pub tensorflow: LibraryOptions,
     /// TensorFlow's sessions.
     pub session: SessionOptions,
+    /// What runs ONNX models.
+    pub onnx_engine: OnnxEngine,
+    /// ONNX Runtime's library and sessions.
+    pub ort: OrtOptions,
     /// Tags of the graph that is served, of those that a SavedModel has.
     pub saved_model_tags: Vec<String>,
+}
+
+/// What runs ONNX models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnnxEngine {
+    /// Part of this program: nothing to install, smallest trusted computing base.
+    #[default]
+    Embedded,
+    /// ONNX Runtime's library: more operators and element types, mostly faster.
+    OnnxRuntime,
 }
 
 impl Default for EngineOptions {
@@ -22,6 +37,8 @@ impl Default for EngineOptions {
             confidential: false,
             tensorflow: LibraryOptions::default(),
             session: SessionOptions::default(),
+            onnx_engine: OnnxEngine::default(),
+            ort: OrtOptions::default(),
             saved_model_tags: vec![TAG_SERVE.to_owned()],
         }
     }

@@ -14,6 +14,8 @@ use rten_tensor::prelude::*;
 use strongroom_api::serving::{Code, DEFAULT_SIGNATURE, DataType};
 
 use super::onnx::{self, OnnxError};
+use super::operators::Operators;
+use super::shape;
 use super::{Call, Engine, EngineError, Executable, Signature, TensorSpec};
 use crate::error::RequestError;
 use crate::model::files::ModelFiles;
@@ -35,7 +37,7 @@ impl Engine for Rten {
     fn load(&self, mut files: ModelFiles) -> Result<Arc<dyn Executable>, EngineError> {
         let name = files.main_onnx().ok_or(OnnxError::NoGraph)?;
         let file = files.take(&name).ok_or(OnnxError::NoGraph)?;
-        let checked = onnx::check(&file)?;
+        let checked = onnx::check(&file, Operators::Embedded)?;
         let specs = checked.signature.inputs.iter().chain(&checked.signature.outputs);
         for (alias, spec) in specs {
             check_type(alias, spec)?;
@@ -86,11 +88,13 @@ impl Executable for Loaded {
     }
 
     fn run(&self, call: Call) -> Result<BTreeMap<String, Tensor>, RequestError> {
+        let mut fed = Vec::with_capacity(call.inputs.len());
         let mut inputs = Vec::with_capacity(call.inputs.len());
         for (alias, tensor) in call.inputs {
             let spec = &self.signature().inputs[&alias];
-            check_shape(&alias, spec, tensor.shape())?;
-            let value = to_engine(&alias, tensor)?;
+            let fit = shape::fit(&alias, spec, tensor.shape())?;
+            let value = to_engine(&alias, &fit.fed, tensor.into_parts().1)?;
+            fed.push(fit);
             inputs.push((self.inputs[&alias], ValueOrView::Value(value)));
         }
         let ids: Vec<NodeId> = call.outputs.iter().map(|alias| self.outputs[alias]).collect();
@@ -104,6 +108,10 @@ impl Executable for Loaded {
             .map(|(alias, value)| {
                 let dtype = self.signature().outputs[&alias].dtype;
                 from_engine(value, dtype)
+                    .and_then(|tensor| match shape::answer(tensor.shape(), &fed) {
+                        None => Some(tensor),
+                        Some(sent) => Tensor::new(sent, tensor.into_parts().1).ok(),
+                    })
                     .map(|tensor| (alias, tensor))
                     .ok_or_else(|| {
                         RequestError::new(
@@ -157,38 +165,15 @@ fn check_type(alias: &str, spec: &TensorSpec) -> Result<(), EngineError> {
     }
 }
 
-fn check_shape(alias: &str, spec: &TensorSpec, shape: &[usize]) -> Result<(), RequestError> {
-    let Some(declared) = &spec.shape else {
-        return Ok(());
-    };
-    if declared.len() != shape.len() {
-        return Err(RequestError::invalid(format!(
-            "Invalid rank for input: {alias} Got: {} Expected: {}",
-            shape.len(),
-            declared.len()
-        )));
-    }
-    let differs = |(want, have): (&Option<usize>, &usize)| want.is_some_and(|want| want != *have);
-    match declared.iter().zip(shape).position(differs) {
-        None => Ok(()),
-        Some(index) => Err(RequestError::invalid(format!(
-            "Invalid dimension for input: {alias} index: {index} Got: {} Expected: {}",
-            shape[index],
-            declared[index].unwrap_or_default()
-        ))),
-    }
-}
-
-fn to_engine(alias: &str, tensor: Tensor) -> Result<Value, RequestError> {
-    let (shape, data) = tensor.into_parts();
+fn to_engine(alias: &str, shape: &[usize], data: Data) -> Result<Value, RequestError> {
     let value = match data {
-        Data::Float(values) => Value::from_shape(&shape, values).ok(),
-        Data::Double(values) => Value::from_shape(&shape, map(values, |value| value as f32)).ok(),
-        Data::Int32(values) => Value::from_shape(&shape, values).ok(),
-        Data::Int64(values) => Value::from_shape(&shape, narrow(alias, values)?).ok(),
-        Data::Int8(values) => Value::from_shape(&shape, values).ok(),
-        Data::UInt8(values) => Value::from_shape(&shape, values).ok(),
-        Data::Bool(values) => Value::from_shape(&shape, map(values, i32::from)).ok(),
+        Data::Float(values) => Value::from_shape(shape, values).ok(),
+        Data::Double(values) => Value::from_shape(shape, map(values, |value| value as f32)).ok(),
+        Data::Int32(values) => Value::from_shape(shape, values).ok(),
+        Data::Int64(values) => Value::from_shape(shape, narrow(alias, values)?).ok(),
+        Data::Int8(values) => Value::from_shape(shape, values).ok(),
+        Data::UInt8(values) => Value::from_shape(shape, values).ok(),
+        Data::Bool(values) => Value::from_shape(shape, map(values, i32::from)).ok(),
         _ => None,
     };
     value.ok_or_else(|| RequestError::new(Code::Internal, "an input is not of a type that the engine holds"))

@@ -1,8 +1,9 @@
 //! Which models there are, in which versions, in which state; and how requests find one.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use strongroom_api::serving::{Code, SignatureDef};
 
 use crate::clients::{Clients, Permit};
@@ -21,19 +22,34 @@ pub struct Servable {
 /// Step of a version's life, as `GetModelStatus` shows it.
 #[derive(Clone)]
 pub enum State {
+    /// It is known and will be loaded.
+    Start,
     /// Being read, decrypted, loaded or checked.
     Loading,
     /// Ready for requests.
     Available(Arc<Servable>),
+    /// No longer found by requests; those that have it end, then its memory is given back.
+    Unloading,
+    /// Gone: unloaded.
+    End,
     /// It could not be loaded; the text is safe to show.
     Failed(String),
 }
 
 /// One model and its versions.
+///
+/// Requests read an immutable view and wait for nobody; whoever changes something puts another view in its place.
 pub struct Model {
     name: String,
     clients: Clients,
-    versions: RwLock<BTreeMap<i64, State>>,
+    view: ArcSwap<View>,
+}
+
+#[derive(Clone, Default)]
+struct View {
+    states: BTreeMap<i64, State>,
+    /// `None` until a configuration has said which labels there are.
+    labels: Option<BTreeMap<String, i64>>,
 }
 
 impl Servable {
@@ -108,40 +124,77 @@ impl Servable {
     }
 }
 
-/// All models of this server. Fixed at start; the states of their versions change.
+/// All models of this server, found without a lock.
+#[derive(Default)]
 pub struct Models {
-    models: BTreeMap<String, Arc<Model>>,
+    models: ArcSwap<BTreeMap<String, Arc<Model>>>,
 }
 
 impl Models {
-    /// The models that a server will have; no version is known yet.
+    /// The models that a server begins with; no version is known yet.
     #[must_use]
     pub fn new(models: impl IntoIterator<Item = (String, Clients)>) -> Self {
-        let model = |(name, clients): (String, Clients)| {
-            let versions = RwLock::new(BTreeMap::new());
-            (
-                name.clone(),
-                Arc::new(Model {
-                    name,
-                    clients,
-                    versions,
-                }),
-            )
-        };
-        Self {
-            models: models.into_iter().map(model).collect(),
+        let all = Self::default();
+        for (name, clients) in models {
+            all.ensure(&name, &clients);
         }
+        all
     }
 
     /// The model of that name.
     #[must_use]
-    pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
-        self.models.get(name)
+    pub fn model(&self, name: &str) -> Option<Arc<Model>> {
+        self.models.load().get(name).map(Arc::clone)
     }
 
-    /// All models.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Model>> {
-        self.models.values()
+    /// All models, in order of their names.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Model>> {
+        self.models.load().values().map(Arc::clone).collect()
+    }
+
+    /// The model of that name, made if there is none. One that is no longer served stays, for its states to be asked
+    /// for.
+    pub fn ensure(&self, name: &str, clients: &Clients) -> Arc<Model> {
+        if let Some(model) = self.model(name) {
+            return model;
+        }
+        let model = Arc::new(Model {
+            name: name.to_owned(),
+            clients: clients.clone(),
+            view: ArcSwap::default(),
+        });
+        self.models.rcu(|models| {
+            let mut models = BTreeMap::clone(models);
+            models.insert(name.to_owned(), Arc::clone(&model));
+            models
+        });
+        model
+    }
+
+    /// Forgets models of which nothing is left but ended versions, the first in order, while there are more than
+    /// [`MODELS_ENDED_MAX`] of them and `keep` does not hold them.
+    pub fn forget_ended(&self, keep: impl Fn(&str) -> bool) {
+        self.models.rcu(|models| {
+            let mut models = BTreeMap::clone(models);
+            let ended: Vec<String> = models
+                .values()
+                .filter(|model| !keep(&model.name) && model.view.load().states.values().all(State::is_over))
+                .map(|model| model.name.clone())
+                .collect();
+            for name in &ended[..ended.len().saturating_sub(MODELS_ENDED_MAX)] {
+                models.remove(name);
+            }
+            models
+        });
+    }
+}
+
+impl State {
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::End | Self::Failed(_))
     }
 }
 
@@ -158,19 +211,35 @@ impl Model {
         &self.clients
     }
 
-    /// Records the state of a version.
+    /// Records the state of a version. Of versions that have ended, the newest [`VERSIONS_ENDED_MAX`] are remembered.
     pub fn set(&self, version: i64, state: State) {
-        self.versions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(version, state);
+        self.change(|view| {
+            view.states.insert(version, state.clone());
+            let over = |view: &View| view.states.values().filter(|state| state.is_over()).count();
+            while over(view) > VERSIONS_ENDED_MAX {
+                let oldest = view.states.iter().find(|(_, state)| state.is_over());
+                let Some((&oldest, _)) = oldest else { break };
+                view.states.remove(&oldest);
+            }
+        });
+    }
+
+    /// Says what labels stand for from now on.
+    pub fn set_labels(&self, labels: BTreeMap<String, i64>) {
+        self.change(|view| view.labels = Some(labels.clone()));
+    }
+
+    /// What labels stand for.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, i64> {
+        self.view.load().labels.clone().unwrap_or_default()
     }
 
     /// All versions, newest first.
     #[must_use]
     pub fn states(&self) -> Vec<(i64, State)> {
-        let versions = self.versions.read().unwrap_or_else(PoisonError::into_inner);
-        versions
+        let view = self.view.load();
+        view.states
             .iter()
             .rev()
             .map(|(version, state)| (*version, state.clone()))
@@ -182,19 +251,43 @@ impl Model {
     /// # Errors
     /// With TensorFlow Serving's texts; readiness probes look for the word `Servable` in them.
     pub fn find(&self, version: &VersionChoice) -> Result<Arc<Servable>, RequestError> {
-        let versions = self.versions.read().unwrap_or_else(PoisonError::into_inner);
+        let view = self.view.load();
         let available = |state: &State| match state {
             State::Available(servable) => Some(Arc::clone(servable)),
-            State::Loading | State::Failed(_) => None,
+            _ => None,
         };
+        let number = |number: i64| view.states.get(&number).and_then(available);
         let found = match version {
-            VersionChoice::Latest => versions.values().rev().find_map(available),
-            VersionChoice::Number(number) => versions.get(number).and_then(available),
-            VersionChoice::Label(_) => None,
+            VersionChoice::Latest => view.states.values().rev().find_map(available),
+            VersionChoice::Number(version) => number(*version),
+            VersionChoice::Label(label) => {
+                let Some(labels) = &view.labels else {
+                    let text = format!("Model labels does not init yet.{label}");
+                    return Err(RequestError::new(Code::Unavailable, text));
+                };
+                let Some(labelled) = labels.get(label) else {
+                    return Err(not_found(&self.name, version));
+                };
+                let missing = || not_found(&self.name, &VersionChoice::Number(*labelled));
+                return number(*labelled).ok_or_else(missing);
+            }
         };
         found.ok_or_else(|| not_found(&self.name, version))
     }
+
+    fn change(&self, mut change: impl FnMut(&mut View)) {
+        self.view.rcu(|view| {
+            let mut view = View::clone(view);
+            change(&mut view);
+            view
+        });
+    }
 }
+
+/// Versions of one model that have ended and are still shown.
+pub const VERSIONS_ENDED_MAX: usize = 64;
+/// Models that are no longer served and still shown.
+pub const MODELS_ENDED_MAX: usize = 256;
 
 /// The text for a model or version that is not there.
 #[must_use]
@@ -208,7 +301,6 @@ pub fn not_found(name: &str, version: &VersionChoice) -> RequestError {
             Code::NotFound,
             format!("Servable not found for request: Specific({name}, {number})"),
         ),
-        // No version has a label until labels can be configured.
         VersionChoice::Label(label) => {
             RequestError::invalid(format!("Unrecognized servable version label: {label}"))
         }
@@ -254,10 +346,20 @@ mod tests {
         assert_eq!(find(VersionChoice::Latest), Ok(2));
         assert_eq!(find(VersionChoice::Number(1)), Ok(1));
         assert_eq!(find(VersionChoice::Number(3)), missing("Specific(m, 3)"));
-        let label = find(VersionChoice::Label("stable".to_owned()));
+        let label = |text: &str| find(VersionChoice::Label(text.to_owned()));
         assert_eq!(
-            label,
-            Err("Unrecognized servable version label: stable".to_owned())
+            label("stable"),
+            Err("Model labels does not init yet.stable".to_owned())
+        );
+        model.set_labels(BTreeMap::from([
+            ("stable".to_owned(), 1),
+            ("canary".to_owned(), 3),
+        ]));
+        assert_eq!(label("stable"), Ok(1));
+        assert_eq!(label("canary"), missing("Specific(m, 3)"));
+        assert_eq!(
+            label("other"),
+            Err("Unrecognized servable version label: other".to_owned())
         );
         assert_eq!(
             model
@@ -267,5 +369,26 @@ mod tests {
                 .collect::<Vec<_>>(),
             [3, 2, 1]
         );
+    }
+
+    #[test]
+    fn what_has_ended_is_remembered_and_not_for_ever() {
+        let models = Models::new([("m".to_owned(), Clients::anyone())]);
+        let model = models.model("m").expect("the model");
+        model.set(0, available(0));
+        let ended = i64::try_from(VERSIONS_ENDED_MAX).expect("small") + 10;
+        for version in 1..=ended {
+            model.set(version, State::End);
+        }
+        let states = model.states();
+        assert_eq!(states.len(), VERSIONS_ENDED_MAX + 1);
+        assert_eq!(states[0].0, ended);
+        assert!(matches!(states.last(), Some((0, State::Available(_)))));
+        for index in 0..MODELS_ENDED_MAX + 5 {
+            models.ensure(&format!("x{index:04}"), &Clients::anyone());
+        }
+        models.forget_ended(|name| name == "x0000");
+        assert!(models.model("m").is_some() && models.model("x0000").is_some());
+        assert_eq!(models.list().len(), MODELS_ENDED_MAX + 2);
     }
 }

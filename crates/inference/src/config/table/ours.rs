@@ -18,6 +18,37 @@ pub(super) const FLAGS: &[Flag] = &[
     )
     .repeated(),
     full(
+        "onnx_engine",
+        Kind::Text,
+        "embedded",
+        "what runs ONNX models: embedded, or onnxruntime, which is loaded at run time",
+    ),
+    full(
+        "onnxruntime_library",
+        Kind::Text,
+        "",
+        "path of libonnxruntime.so; else STRONGROOM_ONNXRUNTIME_LIBRARY, else the active virtual environment",
+    ),
+    full(
+        "onnxruntime_library_digest",
+        Kind::Text,
+        "",
+        "SHA-256 of that library, in hexadecimal; given, nothing else is loaded",
+    )
+    .repeated(),
+    full(
+        "onnxruntime_execution_providers",
+        Kind::Text,
+        "cpu",
+        "what ONNX Runtime computes on, best first, by comma: cpu, cuda, tensorrt, openvino, onednn, xnnpack",
+    ),
+    full(
+        "onnxruntime_intra_op_parallelism",
+        Kind::Int,
+        "1",
+        "threads that one call of ONNX Runtime may use, its worker's included; 0 means one per core",
+    ),
+    full(
         "model_keys_dir",
         Kind::Text,
         "",

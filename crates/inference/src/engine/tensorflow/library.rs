@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::IntoRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -91,13 +91,9 @@ pub(super) fn load(options: &LibraryOptions, confidential: bool) -> Result<Arc<A
     let api = if options.digests.is_empty() {
         Api::load(&paths[0], &paths[1])
     } else {
-        // The copies stay open as long as the process: the loader maps them, and debuggers name them.
-        let copies = [
-            sealed(&paths[0], &options.digests)?,
-            sealed(&paths[1], &options.digests)?,
-        ];
-        let by_descriptor = |copy: &File| PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
-        Api::load(&by_descriptor(&copies[0]), &by_descriptor(&copies[1]))
+        let framework = sealed(&paths[0], &options.digests)?;
+        let tensorflow = sealed(&paths[1], &options.digests)?;
+        Api::load(&framework, &tensorflow)
     };
     let api = Arc::new(api.map_err(|error| LibraryError::Load(folder.clone(), error))?);
     tracing::info!(version = api.version(), folder = %folder.display(), "TensorFlow is loaded");
@@ -154,7 +150,10 @@ fn usual_places() -> Vec<PathBuf> {
 }
 
 /// Copies the file into memory that nobody can change any more, and compares what was copied.
-fn sealed(path: &Path, digests: &[Digest32]) -> Result<File, LibraryError> {
+///
+/// The descriptor stays open as long as the process: the loader knows a library by its path, and another library must
+/// not get the same one.
+pub(in crate::engine) fn sealed(path: &Path, digests: &[Digest32]) -> Result<PathBuf, LibraryError> {
     let failed = |error: io::Error| LibraryError::Io(path.to_owned(), error);
     let mut source = File::open(path).map_err(failed)?;
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
@@ -183,7 +182,7 @@ fn sealed(path: &Path, digests: &[Digest32]) -> Result<File, LibraryError> {
     }
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     rustix::fs::fcntl_add_seals(&copy, seals).map_err(|error| failed(error.into()))?;
-    Ok(copy)
+    Ok(PathBuf::from(format!("/proc/self/fd/{}", copy.into_raw_fd())))
 }
 
 // TensorFlow registers its operators in process-wide tables: a second copy in one process is not meant to be.

@@ -19,6 +19,7 @@ mod session;
 mod sys;
 mod values;
 
+pub(super) use library::sealed;
 pub use library::{LibraryError, LibraryOptions};
 pub use operators::OperatorError;
 pub use saved_model::SavedModelError;

@@ -1,0 +1,3 @@
+//! Versions of models: what is done next to which.
+
+pub mod decide;
