@@ -87,3 +87,6 @@ impl Engine for TensorFlow {
 
 /// In logs and errors.
 const NAME: &str = "tensorflow";
+
+#[cfg(test)]
+mod tests;

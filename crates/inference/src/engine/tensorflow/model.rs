@@ -54,21 +54,14 @@ pub(super) fn load(
             refused(text.into())
         })?
     };
-    let mut tensors = BTreeMap::new();
-    for (name, signature) in &signatures {
-        for spec in signature.inputs.values().chain(signature.outputs.values()) {
-            if spec.name.is_empty() || tensors.contains_key(&spec.name) {
-                continue;
-            }
-            let output = session
-                .output(&spec.name)
-                .ok_or_else(|| SavedModelError::Tensor {
-                    signature: name.clone(),
-                    tensor: spec.name.clone(),
-                })?;
-            tensors.insert(spec.name.clone(), output);
-        }
-    }
+    // A tensor that the graph lacks spoils the calls that need it, and no others.
+    let specs = signatures
+        .values()
+        .flat_map(|signature| signature.inputs.values().chain(signature.outputs.values()));
+    let tensors: BTreeMap<String, Output> = specs
+        .filter(|spec| !spec.name.is_empty())
+        .filter_map(|spec| Some((spec.name.clone(), session.output(&spec.name)?)))
+        .collect();
     // What is fed must be of the graph's type, whatever the signature declares: there are models that declare another.
     let inputs = signatures
         .values_mut()
@@ -91,7 +84,7 @@ impl Loaded {
     fn tensor(&self, name: &str) -> Result<Output, RequestError> {
         let missing = || {
             let text = format!(
-                "Tensor {name}:0, specified in either feed_devices or fetch_devices was not found in the Graph"
+                "Tensor {name}, specified in either feed_devices or fetch_devices was not found in the Graph"
             );
             RequestError::invalid(text)
         };

@@ -42,14 +42,6 @@ pub enum SavedModelError {
         /// The input.
         input: String,
     },
-    /// A signature names a tensor that the graph lacks.
-    #[error("signature {signature:?} names the tensor {tensor:?}, which the graph does not have")]
-    Tensor {
-        /// The signature.
-        signature: String,
-        /// The tensor.
-        tensor: String,
-    },
 }
 
 impl SavedModelError {
