@@ -1,9 +1,9 @@
 //! Models, configuration and answers of TensorFlow Serving, held against our server as a process: bytes over HTTP.
 
-use std::fs;
-
 use strongroom_vectors::Family;
 
+#[path = "tensorflow_serving/config.rs"]
+mod config;
 #[path = "tensorflow_serving/onnx.rs"]
 mod onnx;
 #[path = "tensorflow_serving/rest.rs"]
@@ -19,6 +19,7 @@ use server::Server;
 const FAMILY: Family = Family {
     folder: "tensorflow-serving",
     used: &[
+        "batching_config.txt",
         "golden_rapidjson.txt",
         "golden_x2.json",
         "half_plus_two_model_metadata.json",
@@ -33,7 +34,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("README.md", "says where the files come from; no data"),
     ("good_model_config.txt", "waits for model configuration files"),
     ("bad_model_config.txt", "waits for model configuration files"),
-    ("batching_config.txt", "waits for batching"),
 ];
 
 #[test]
@@ -116,19 +116,4 @@ fn numbers_are_printed_as_the_original_prints_them() {
             "{number}"
         );
     }
-}
-
-#[test]
-#[ignore = "needs STRONGROOM_VECTORS"]
-fn a_monitoring_file_switches_metrics_on() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let file = folder.path().join("monitoring_config.txt");
-    fs::write(&file, FAMILY.read("monitoring_config.txt")).expect("write");
-    let flag = format!("--monitoring_config_file={}", file.display());
-    let with = Server::start_with(&[("x", FLOAT)], &[flag]);
-    let (status, body) = with.get("/monitoring/prometheus/metrics");
-    assert_eq!(status, 200);
-    assert!(body.contains("# TYPE :tensorflow:serving:request_count counter\n"));
-    let without = Server::start(&[("x", FLOAT)]);
-    assert_eq!(without.get("/monitoring/prometheus/metrics").0, 404);
 }

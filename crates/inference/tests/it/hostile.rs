@@ -75,7 +75,14 @@ fn readers_return_whatever_comes() {
     drive(fuzz::tensor, &[&shaped.encode_to_vec()], 4000);
     drive(
         fuzz::text_file,
-        &[b"a: 1 b { c: \"x\\n\" 'y' } # z\nd < e: -5, >"],
+        &[
+            b"model_config_list: { config <name: 'm' \"n\", base_path: \"/\\x41\\101\\u00e9\"; version_labels { key: 'l' \
+              value: 0x2A } model_version_policy { specific { versions: [1, 02] } } > } # z",
+            b"prometheus_config { enable: t path: '/p' }",
+            b"intra_op_parallelism_threads: -1 gpu_options { per_process_gpu_memory_fraction: 1.5e-3f } \
+              graph_options { optimizer_options { opt_level: L0 } } device_filters: ['a', 'b']",
+            b"custom_model_config { [type.googleapis.com/tensorflow.serving.ModelConfig] { name: 'm' } }",
+        ],
         4000,
     );
 }

@@ -4,6 +4,7 @@ mod bundles;
 mod confidential;
 mod grpc;
 mod hostile;
+mod metrics;
 mod process;
 mod quirks;
 mod rest;

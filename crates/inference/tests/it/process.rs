@@ -1,13 +1,15 @@
 //! The program: what it prints, how it ends.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::bundles::Vault;
-use crate::support::model;
+use crate::support::{as_rows, held_back, model};
 
 fn run(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_strongroom-inference");
@@ -185,6 +187,41 @@ fn sigterm_ends_it_with_success() {
     );
     let pid = rustix::process::Pid::from_child(&serving.child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+    assert_eq!(serving.child.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
+fn sigterm_lets_a_request_in_flight_end() {
+    let base = format!("--model_base_path={}", model("onnx/model.onnx").display());
+    let mut serving = Serving::start(&["--model_name=digits".to_owned(), base]);
+    let text = fs::read_to_string(serving.folder.path().join("ready.json")).expect("the ready file");
+    let ready: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let address = ready["rest_addr"].as_str().expect("an address");
+    let (images, _) = held_back();
+    let body = json!({"instances": [as_rows(&images[0])]}).to_string();
+    let (first, rest) = body.split_at(body.len() / 2);
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    write!(
+        stream,
+        "POST /v1/models/digits:predict HTTP/1.1\r\nhost: m\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .expect("a head");
+    // Leave to send the body shows that the request is in flight.
+    let mut leave = [0; 25];
+    stream.read_exact(&mut leave).expect("an interim answer");
+    assert_eq!(&leave, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(first.as_bytes()).expect("half a body");
+    let pid = rustix::process::Pid::from_child(&serving.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+    // The port closes as soon as the signal has arrived.
+    while TcpStream::connect(address).is_ok() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    stream.write_all(rest.as_bytes()).expect("the other half");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert_eq!(serving.child.wait().expect("an end").code(), Some(0));
 }
 
