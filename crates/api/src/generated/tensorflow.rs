@@ -186,6 +186,8 @@ pub struct ConfigProto {
 pub struct RunOptions {
     #[prost(int64, tag = "2")]
     pub timeout_in_ms: i64,
+    #[prost(int32, tag = "3")]
+    pub inter_op_thread_pool: i32,
 }
 /// Dimensions of a tensor; size -1 where it is not known.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -13,6 +13,7 @@ mod library;
 mod memory;
 mod model;
 mod operators;
+mod pace;
 mod saved_model;
 mod session;
 #[expect(unsafe_code, reason = "a C library, behind types that cannot be misused")]
@@ -29,6 +30,7 @@ pub use session::{SessionError, SessionOptions};
 pub struct TensorFlow {
     options: EngineOptions,
     config: Vec<u8>,
+    threads: session::Threads,
     api: OnceLock<Arc<sys::Api>>,
 }
 
@@ -38,8 +40,10 @@ impl TensorFlow {
     /// # Errors
     /// When the options contradict each other, or that library cannot be loaded.
     pub fn new(options: &EngineOptions) -> Result<Self, EngineError> {
+        let (config, threads) = options.session.config()?;
         let engine = Self {
-            config: options.session.config()?,
+            config,
+            threads,
             options: options.clone(),
             api: OnceLock::new(),
         };
@@ -81,7 +85,13 @@ impl Engine for TensorFlow {
             operators::check(&graph)?;
         }
         let api = self.api()?;
-        Ok(Arc::new(model::load(&api, &graph, files, &self.config)?))
+        Ok(Arc::new(model::load(
+            &api,
+            &graph,
+            files,
+            &self.config,
+            self.threads,
+        )?))
     }
 }
 

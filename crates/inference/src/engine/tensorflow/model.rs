@@ -5,13 +5,13 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::time::Instant;
 
-use prost::Message as _;
-use strongroom_api::serving::saved_model::RunOptions;
 use strongroom_api::serving::{Code, SignatureDef};
 
 use super::memory::MemoryFolder;
+use super::pace::{Late, Pace};
 use super::saved_model::{self, Graph, SavedModelError};
-use super::sys::{Api, Failure, Output, Session};
+use super::session::Threads;
+use super::sys::{Api, Output, Session};
 use super::{NAME, values};
 use crate::engine::{Call, EngineError, Executable, Signature};
 use crate::error::RequestError;
@@ -22,6 +22,7 @@ use crate::tensor::Tensor;
 pub(super) struct Loaded {
     api: Arc<Api>,
     session: Session,
+    pace: Pace,
     signatures: BTreeMap<String, Signature>,
     definitions: BTreeMap<String, SignatureDef>,
     /// Where each tensor that a signature names is in the graph.
@@ -33,6 +34,7 @@ pub(super) fn load(
     graph: &Graph,
     files: ModelFiles,
     config: &[u8],
+    threads: Threads,
 ) -> Result<Loaded, EngineError> {
     let definitions = graph.definitions();
     let mut signatures = definitions
@@ -74,6 +76,7 @@ pub(super) fn load(
     Ok(Loaded {
         api: Arc::clone(api),
         session,
+        pace: Pace::new(threads, graph.meta.graph_def.as_ref()),
         signatures,
         definitions,
         tensors,
@@ -108,8 +111,8 @@ impl Executable for Loaded {
 
     fn run_together(&self, calls: Vec<Call>) -> Result<Vec<BTreeMap<String, Tensor>>, RequestError> {
         let deadline = calls.iter().filter_map(|call| call.deadline).min();
-        let options = run_options(deadline)?;
         let mut feeds = Vec::new();
+        let mut bytes = 0;
         let mut fed = Vec::new();
         let mut fetches = Vec::new();
         let mut asked = Vec::with_capacity(calls.len());
@@ -123,7 +126,9 @@ impl Executable for Loaded {
                 // Several signatures may take the same tensor, and they are given the same value then.
                 if !feeds.contains(&feed) {
                     feeds.push(feed);
-                    fed.push(values::to_library(&self.api, tensor)?);
+                    let value = values::to_library(&self.api, tensor)?;
+                    bytes += value.bytes().len();
+                    fed.push(value);
                 }
             }
             for alias in &call.outputs {
@@ -131,10 +136,11 @@ impl Executable for Loaded {
             }
             asked.push(call.outputs);
         }
-        let fetched = self
-            .session
-            .run(&options, &feeds, &fed, &fetches)
-            .map_err(values::refused)?;
+        let start = Instant::now();
+        let way = self.pace.way(bytes, deadline, start).map_err(too_late)?;
+        let fetched = self.session.run(&way.options(), &feeds, &fed, &fetches);
+        self.pace.note(bytes, start.elapsed());
+        let fetched = fetched.map_err(values::refused)?;
         let mut fetched = fetched.iter();
         let mut answer = |aliases: Vec<String>| -> Result<BTreeMap<String, Tensor>, RequestError> {
             let named = aliases.into_iter().zip(fetched.by_ref());
@@ -146,19 +152,7 @@ impl Executable for Loaded {
     }
 }
 
-/// Encoded `RunOptions` with what is left until the deadline; empty without one.
-fn run_options(deadline: Option<Instant>) -> Result<Vec<u8>, RequestError> {
-    let Some(deadline) = deadline else {
-        return Ok(Vec::new());
-    };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let timeout_in_ms = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-    if timeout_in_ms == 0 {
-        // TensorFlow takes zero for "no limit".
-        return Err(values::refused(Failure {
-            code: Code::DeadlineExceeded.into(),
-            message: "Timed out waiting for notification".to_owned(),
-        }));
-    }
-    Ok(RunOptions { timeout_in_ms }.encode_to_vec())
+/// In TensorFlow's words for a run that was stopped.
+fn too_late(_: Late) -> RequestError {
+    RequestError::new(Code::DeadlineExceeded, "Timed out waiting for notification")
 }

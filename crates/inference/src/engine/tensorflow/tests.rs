@@ -252,6 +252,25 @@ fn refusals_are_in_tensorflow_s_own_words() {
 
 #[test]
 #[ignore = "needs tensorflow-cpu in the active virtual environment"]
+fn nobody_waits_beyond_the_deadline() {
+    let model = load("slow");
+    let call = |n: i64, deadline| {
+        let n = BTreeMap::from([("n".to_owned(), scalar(Data::Int64(vec![n])))]);
+        let call = Call::new("serving_default", &model.signatures()["serving_default"], n, &[]);
+        model.run(call.expect("a call").until(deadline))
+    };
+    let soon = Some(Instant::now() + Duration::from_millis(300));
+    let refused = call(i64::MAX, soon).expect_err("it would count for centuries");
+    assert_eq!(refused.code(), Code::DeadlineExceeded);
+    // The run was stopped, not left behind: the model answers as before.
+    let steps = call(3, Some(Instant::now() + Duration::from_secs(60))).expect("an answer");
+    assert_eq!(steps["steps"], scalar(Data::Int64(vec![3])));
+    let past = call(3, Some(Instant::now())).expect_err("nobody waits");
+    assert_eq!(past.code(), Code::DeadlineExceeded);
+}
+
+#[test]
+#[ignore = "needs tensorflow-cpu in the active virtual environment"]
 fn the_graph_is_the_one_with_exactly_the_tags() {
     let tagged = |tags: &[&str]| {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
