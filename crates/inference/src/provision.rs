@@ -12,6 +12,7 @@ use strongroom_crypto::secret::KeyId;
 
 use crate::clients::{Clients, ClientsError};
 use crate::model::keys::KeyFolder;
+use crate::model::policy::VersionPolicy;
 use crate::model::{ModelPlan, Source};
 use crate::tls::IdentityFiles;
 
@@ -153,6 +154,8 @@ impl Model {
             name: self.name,
             source,
             clients,
+            versions: VersionPolicy::default(),
+            labels: std::collections::BTreeMap::new(),
         })
     }
 }

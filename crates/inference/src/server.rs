@@ -1,5 +1,6 @@
 //! The program put together: models are loaded, then ports opened, then requests served until shutdown.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use crate::app::{App, Clock};
 use crate::config::{Config, Listen, Mode};
 use crate::engine::{self, EngineError};
 use crate::metrics::Metrics;
+use crate::model::ModelPlan;
 use crate::model::load::{LoadError, Loader};
-use crate::model::registry::Models;
+use crate::model::registry::{Model, Models, State};
 use crate::queue::Workers;
 use crate::tls::{GRPC_PROTOCOLS, REST_PROTOCOLS, TlsError};
 use crate::{grpc, rest, transport};
@@ -56,6 +58,16 @@ pub enum StartError {
         /// Why.
         source: LoadError,
     },
+    /// A label names a version that is not served.
+    #[error(
+        "Request to assign label to version {version} of model {name}, which is not currently available for inference"
+    )]
+    Label {
+        /// The model.
+        name: String,
+        /// The version.
+        version: i64,
+    },
     /// An engine's library cannot be loaded.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -85,6 +97,7 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Model { source, .. } => source.code(),
+            Self::Label { .. } => "input.invalid",
             Self::Engine(error) => error.code(),
             Self::Tls(_) => "server.tls",
             Self::Bind { .. } => "server.bind",
@@ -251,6 +264,25 @@ struct Spawn {
     shutdown: Shutdown,
 }
 
+/// Names versions. Without leave for more, each must be available: a request by a label is answered from the start.
+fn set_labels(plan: &ModelPlan, model: &Model, for_all: bool) -> Result<(), StartError> {
+    let available: BTreeSet<i64> = model
+        .states()
+        .into_iter()
+        .filter(|(_, state)| matches!(state, State::Available(_)))
+        .map(|(version, _)| version)
+        .collect();
+    let missing = plan.labels.values().find(|version| !available.contains(version));
+    if let (Some(version), false) = (missing, for_all) {
+        return Err(StartError::Label {
+            name: plan.name.clone(),
+            version: *version,
+        });
+    }
+    model.set_labels(plan.labels.clone());
+    Ok(())
+}
+
 async fn load_all(loader: &Loader, config: &Config, app: &App) -> Result<(), StartError> {
     for plan in &config.models {
         let model = app
@@ -261,9 +293,8 @@ async fn load_all(loader: &Loader, config: &Config, app: &App) -> Result<(), Sta
             name: plan.name.clone(),
             source,
         };
-        // Flags and provision files give no labels.
-        model.set_labels(std::collections::BTreeMap::new());
         loader.load(plan, &model).await.map_err(failed)?;
+        set_labels(plan, &model, config.labels_for_unavailable)?;
     }
     Ok(())
 }

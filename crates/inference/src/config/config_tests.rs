@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::model::Source;
 use crate::tls::{ClientAuth, Versions};
 
 fn config(arguments: &[&str]) -> Result<Config, ConfigError> {

@@ -5,15 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use strongroom_bundle::BundleDigest;
-use strongroom_crypto::digest::Digest32;
 use strongroom_service::telemetry::LogFormat;
 
 use crate::app::RequestLimits;
-use crate::clients::Clients;
 use crate::engine::EngineOptions;
-use crate::model::keys::KeyFolder;
-use crate::model::{ModelPlan, Source};
+use crate::model::ModelPlan;
 use crate::provision::{Provision, ProvisionError};
 use crate::rest::RestOptions;
 use crate::tensor::proto::Encoding;
@@ -23,6 +19,7 @@ use crate::tls::TlsError;
 mod engines;
 mod files;
 pub mod flags;
+mod models;
 pub mod table;
 pub mod tls;
 
@@ -55,6 +52,8 @@ pub struct Config {
     pub rest: RestOptions,
     /// How gRPC answers carry tensors.
     pub encoding: Encoding,
+    /// Whether labels may name versions that are not available.
+    pub labels_for_unavailable: bool,
     /// Whether a signature must be meant for the method that is called.
     pub check_method_names: bool,
     /// What engines are told.
@@ -169,7 +168,7 @@ impl Config {
             }
             None => {
                 let (grpc, rest) = tls::of_flags(flags)?;
-                (vec![plain_model(flags)?], grpc, rest)
+                (models::of_flags(flags)?, grpc, rest)
             }
         };
         let metrics_path = match flags.text("monitoring_config_file") {
@@ -194,6 +193,7 @@ impl Config {
                 true => Encoding::Content,
                 false => Encoding::Typed,
             },
+            labels_for_unavailable: flags.switch("allow_version_labels_for_unavailable_models"),
             check_method_names: flags.switch("enable_signature_method_name_check"),
             engines: engines::options(flags, mode)?,
             grpc_health: flags.switch("enable_grpc_healthcheck_service"),
@@ -264,48 +264,6 @@ fn check_batching(flags: &Flags) -> Result<(), ConfigError> {
     files::batching_parameters(Path::new(path)).map(|_| ())
 }
 
-fn plain_model(flags: &Flags) -> Result<ModelPlan, ConfigError> {
-    let name = flags.text("model_name").unwrap_or("default").to_owned();
-    let Some(base) = flags.text("model_base_path") else {
-        return Err(ConfigError::Value(
-            "Both server_options.model_base_path and server_options.model_config_file are empty!".to_owned(),
-        ));
-    };
-    let mut digests = Vec::new();
-    for value in flags.all("model_bundle_digest") {
-        let (model, digest) = value.split_once('=').ok_or_else(|| {
-            ConfigError::Value(format!("--model_bundle_digest takes NAME=HEX, not {value:?}"))
-        })?;
-        if model != name {
-            return Err(ConfigError::Value(format!(
-                "--model_bundle_digest names model {model:?}, but the model is {name:?}"
-            )));
-        }
-        let digest: Digest32 = digest.parse().map_err(|_| {
-            ConfigError::Value(format!("{digest:?} is no bundle digest (64 hexadecimal digits)"))
-        })?;
-        digests.push(BundleDigest(digest));
-    }
-    let source = if digests.is_empty() {
-        Source::Plain {
-            base: base.to_owned(),
-        }
-    } else {
-        let keys = flags.text("model_keys_dir").map(KeyFolder::new);
-        Source::Bundles {
-            store: base.to_owned(),
-            digests,
-            key_id: None,
-            keys,
-        }
-    };
-    Ok(ModelPlan {
-        name,
-        source,
-        clients: Clients::anyone(),
-    })
-}
-
 fn listen(flags: &Flags) -> Result<Listen, ConfigError> {
     let ephemeral = flags.switch("ephemeral_ports");
     let port = |name: &str, default: u16| -> Result<Option<u16>, ConfigError> {
@@ -367,6 +325,7 @@ fn cores() -> usize {
 const FIXED_BY_PROVISION: &[&str] = &[
     "model_name",
     "model_base_path",
+    "model_config_file",
     "model_keys_dir",
     "model_bundle_digest",
     "ssl_config_file",

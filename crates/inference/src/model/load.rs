@@ -84,10 +84,15 @@ impl Loader {
     pub async fn load(&self, plan: &ModelPlan, model: &Model) -> Result<(), LoadError> {
         match &plan.source {
             Source::Plain { base } => {
-                let (version, mut files) = plain::read(base).await?;
-                let reference = files.take(strongroom_bundle::REFERENCE_NAME);
-                self.version(model, version, async { Ok((files, reference)) })
-                    .await
+                for candidate in plain::find(base, &plan.versions).await? {
+                    let opened = async {
+                        let mut files = plain::read(&candidate).await?;
+                        let reference = files.take(strongroom_bundle::REFERENCE_NAME);
+                        Ok((files, reference))
+                    };
+                    self.version(model, candidate.version, opened).await?;
+                }
+                Ok(())
             }
             Source::Bundles {
                 store,

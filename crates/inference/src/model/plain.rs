@@ -6,21 +6,27 @@ use strongroom_bundle::{BundleError, Location, MAGIC};
 
 use super::files::ModelFiles;
 use super::load::LoadError;
-use crate::engine::is_onnx;
+use super::policy::VersionPolicy;
 
-/// Finds the newest version at `base` and reads its files.
+/// A version that is there, whose files have not been read.
+pub struct Candidate {
+    /// Its number.
+    pub version: i64,
+    files: Vec<(String, Location)>,
+}
+
+/// Finds the versions at `base` that `policy` selects, oldest first. A single file is version 1.
 ///
 /// # Errors
-/// When there is none, or it is an encrypted bundle, whose digest must be given.
-pub async fn read(base: &str) -> Result<(i64, ModelFiles), LoadError> {
+/// When there is none.
+pub async fn find(base: &str, policy: &VersionPolicy) -> Result<Vec<Candidate>, LoadError> {
     let place = Location::parse(base).map_err(BundleError::from)?;
     if place.exists().await.map_err(BundleError::from)? {
         let name = base.rsplit('/').next().unwrap_or(base).to_owned();
-        let file = read_file(&place, BYTES_MAX).await?;
-        if !is_onnx(&file) {
-            return Err(LoadError::Unsupported);
-        }
-        return Ok((1, ModelFiles::from_iter([(name, file)])));
+        return Ok(vec![Candidate {
+            version: 1,
+            files: vec![(name, place)],
+        }]);
     }
     let mut versions: BTreeMap<i64, Vec<(String, Location)>> = BTreeMap::new();
     for object in place.list().await.map_err(BundleError::from)? {
@@ -33,19 +39,32 @@ pub async fn read(base: &str) -> Result<(i64, ModelFiles), LoadError> {
                 .push((name.to_owned(), object.location));
         }
     }
-    let Some((version, objects)) = versions.pop_last() else {
+    let selected = policy.select(versions.keys().copied());
+    if selected.is_empty() {
         return Err(LoadError::NoVersion {
             base: base.to_owned(),
         });
-    };
+    }
+    versions.retain(|version, _| selected.contains(version));
+    let candidates = versions.into_iter();
+    Ok(candidates
+        .map(|(version, files)| Candidate { version, files })
+        .collect())
+}
+
+/// Reads the files of a version.
+///
+/// # Errors
+/// When they cannot be read, are too large, or are an encrypted bundle, whose digest must be given.
+pub async fn read(candidate: &Candidate) -> Result<ModelFiles, LoadError> {
     let mut files = Vec::new();
     let mut left = BYTES_MAX;
-    for (name, location) in objects {
-        let file = read_file(&location, left).await?;
+    for (name, location) in &candidate.files {
+        let file = read_file(location, left).await?;
         left -= file.len() as u64;
-        files.push((name, file));
+        files.push((name.clone(), file));
     }
-    Ok((version, files.into_iter().collect()))
+    Ok(files.into_iter().collect())
 }
 
 async fn read_file(location: &Location, bytes_max: u64) -> Result<Vec<u8>, LoadError> {

@@ -1,9 +1,12 @@
 //! What is to be served: decided by flags or by the provision file, before anything is read.
 
+use std::collections::BTreeMap;
+
 use strongroom_bundle::BundleDigest;
 use strongroom_crypto::secret::KeyId;
 
 use super::keys::KeyFolder;
+use super::policy::VersionPolicy;
 use crate::clients::Clients;
 
 /// One model to serve.
@@ -15,6 +18,10 @@ pub struct ModelPlan {
     pub source: Source,
     /// Who may predict with it.
     pub clients: Clients,
+    /// Which of the versions that are there are served. Bundles are chosen by their digests instead.
+    pub versions: VersionPolicy,
+    /// Names that requests may use for a version.
+    pub labels: BTreeMap<String, i64>,
 }
 
 /// Where a model comes from. An encrypted bundle is only ever opened by digest.

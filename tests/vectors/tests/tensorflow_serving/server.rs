@@ -34,11 +34,19 @@ impl Server {
 
     /// What lies at `base_path`, as `model`.
     pub(crate) fn serving(model: &str, base_path: &Path, flags: &[String]) -> Self {
+        Self::started(model, command(model, base_path).args(flags))
+    }
+
+    /// What the flags name.
+    pub(crate) fn run(flags: &[String]) -> Self {
+        Self::started("m", bare().args(flags))
+    }
+
+    fn started(model: &str, command: &mut Command) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let ready = folder.path().join("ready.json");
-        let mut child = command(model, base_path)
+        let mut child = command
             .arg(format!("--ready_file={}", ready.display()))
-            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -69,6 +77,11 @@ impl Server {
         &self.grpc
     }
 
+    /// How a server with these flags ends.
+    pub(crate) fn ending(flags: &[String]) -> Output {
+        bare().args(flags).output().expect("the server starts")
+    }
+
     /// How a server ends that cannot serve its model.
     pub(crate) fn refusing(base_path: &Path, flags: &[&str]) -> Output {
         command("m", base_path)
@@ -82,9 +95,13 @@ impl Server {
     }
 
     pub(crate) fn post(&self, verb: &str, body: &str) -> (u16, String) {
-        let (model, length) = (&self.model, body.len());
+        self.ask(&format!("/v1/models/{}:{verb}", self.model), body)
+    }
+
+    pub(crate) fn ask(&self, path: &str, body: &str) -> (u16, String) {
+        let length = body.len();
         self.exchange(&format!(
-            "POST /v1/models/{model}:{verb} HTTP/1.1\r\nhost: m\r\nconnection: close\r\ncontent-length: \
+            "POST {path} HTTP/1.1\r\nhost: m\r\nconnection: close\r\ncontent-length: \
              {length}\r\n\r\n{body}"
         ))
     }
@@ -114,6 +131,14 @@ impl Drop for Server {
 }
 
 fn command(model: &str, base_path: &Path) -> Command {
+    let mut command = bare();
+    command
+        .arg(format!("--model_name={model}"))
+        .arg(format!("--model_base_path={}", base_path.display()));
+    command
+}
+
+fn bare() -> Command {
     let mut command = Command::new(program());
     command
         .args([
@@ -122,8 +147,6 @@ fn command(model: &str, base_path: &Path) -> Command {
             "--port=1",
             "--rest_api_port=1",
         ])
-        .arg(format!("--model_name={model}"))
-        .arg(format!("--model_base_path={}", base_path.display()))
         .stdin(Stdio::null());
     command
 }

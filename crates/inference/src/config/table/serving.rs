@@ -15,8 +15,7 @@ pub(super) const FLAGS: &[Flag] = &[
         Kind::Bool,
         "false",
         "let labels name versions that are not available yet",
-    )
-    .ignored(NOT_YET),
+    ),
     full("batching_parameters_file", Kind::Text, "", "text BatchingParameters; needs enable_batching")
         .ignored("the file is checked; each request runs by itself, its answers are the same"),
     full(
@@ -26,8 +25,7 @@ pub(super) const FLAGS: &[Flag] = &[
         "take batching parameters from each version's folder",
     )
     .ignored(NO_BATCHING),
-    full("model_config_file", Kind::Text, "", "text ModelServerConfig: the models, instead of model_name and model_base_path")
-        .refused("models come from --model_name and --model_base_path"),
+    full("model_config_file", Kind::Text, "", "text ModelServerConfig: the models, instead of model_name and model_base_path"),
     full(
         "model_config_file_poll_wait_seconds",
         Kind::Int,
