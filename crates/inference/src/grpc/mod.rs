@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_api::proto::grpc_health::v1::health_server::HealthServer;
-use strongroom_api::serving::Code;
 use strongroom_api::serving::model_service_server::ModelServiceServer;
 use strongroom_api::serving::prediction_service_server::PredictionServiceServer;
+use strongroom_api::serving::{Code, DESCRIPTORS};
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::{Status, metadata::MetadataMap};
+use tonic_reflection::server as reflection;
 
 use crate::app::App;
 use crate::error::RequestError;
@@ -28,6 +29,11 @@ pub fn router(app: &Arc<App>, health: bool) -> axum::Router {
     let models = ModelServiceServer::new(model_service::ModelStatus::new(Arc::clone(app)))
         .max_decoding_message_size(bytes_max);
     let mut routes = Routes::new(prediction).add_service(models);
+    // Tools that know nothing of these services ask for their descriptions; the original answers them too.
+    let described = || reflection::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    if let (Ok(current), Ok(older)) = (described().build_v1(), described().build_v1alpha()) {
+        routes = routes.add_service(current).add_service(older);
+    }
     if health {
         routes = routes.add_service(HealthServer::new(health::AlwaysServing));
     }

@@ -322,3 +322,41 @@ async fn a_unix_socket_serves_as_well() {
     let mut client = Channel::over(stream).await.predictions();
     assert!(client.predict(request(&[vec![0.0; 64]])).await.is_ok());
 }
+
+/// Reflection names the services that are served, in both versions of its own protocol.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tools_can_ask_what_is_served() {
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let server = digits().await;
+    let channel = Channel::to(server.addresses.grpc_addr).await;
+    let origin = http::Uri::from_static("http://localhost");
+    let mut client = ServerReflectionClient::with_origin(channel, origin);
+    let ask = |what: MessageRequest| tonic_reflection::pb::v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(what),
+    };
+    let symbol = "tensorflow.serving.PredictionService".to_owned();
+    let asked = [
+        ask(MessageRequest::ListServices(String::new())),
+        ask(MessageRequest::FileContainingSymbol(symbol.clone())),
+    ];
+    let answers = client.server_reflection_info(futures::stream::iter(asked)).await;
+    let mut answers = answers.expect("answers").into_inner();
+    let mut next = async || answers.message().await.expect("an answer").expect("a message");
+    let Some(MessageResponse::ListServicesResponse(list)) = next().await.message_response else {
+        panic!("no list");
+    };
+    let names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
+    assert!(names.contains(&symbol), "{names:?}");
+    assert!(
+        names.contains(&"tensorflow.serving.ModelService".to_owned()),
+        "{names:?}"
+    );
+    let Some(MessageResponse::FileDescriptorResponse(files)) = next().await.message_response else {
+        panic!("no files");
+    };
+    assert!(!files.file_descriptor_proto.is_empty());
+}
