@@ -467,10 +467,11 @@ pub struct SaverDef {
     #[prost(string, tag = "3")]
     pub restore_op_name: ::prost::alloc::string::String,
 }
-/// Named lists; `saved_model_main_op` names what runs after the variables were read.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Named lists; `saved_model_main_op` names what runs after the variables were read, `saved_model_assets` has the assets
+/// of models that were written by TensorFlow 1.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CollectionDef {
-    #[prost(oneof = "collection_def::Kind", tags = "1")]
+    #[prost(oneof = "collection_def::Kind", tags = "1, 5")]
     pub kind: ::core::option::Option<collection_def::Kind>,
 }
 /// Nested message and enum types in `CollectionDef`.
@@ -480,10 +481,17 @@ pub mod collection_def {
         #[prost(string, repeated, tag = "1")]
         pub value: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct AnyList {
+        #[prost(message, repeated, tag = "1")]
+        pub value: ::prost::alloc::vec::Vec<::prost_types::Any>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
         NodeList(NodeList),
+        #[prost(message, tag = "5")]
+        AnyList(AnyList),
     }
 }
 /// A file of the model that a constant of the graph names.
@@ -517,10 +525,10 @@ pub struct NodeDef {
         AttrValue,
     >,
 }
-/// A parameter of an operation; only what can name a function.
+/// A parameter of an operation; only what can name a function or a variable.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AttrValue {
-    #[prost(oneof = "attr_value::Value", tags = "1, 10")]
+    #[prost(oneof = "attr_value::Value", tags = "1, 2, 10")]
     pub value: ::core::option::Option<attr_value::Value>,
 }
 /// Nested message and enum types in `AttrValue`.
@@ -534,6 +542,8 @@ pub mod attr_value {
     pub enum Value {
         #[prost(message, tag = "1")]
         List(ListValue),
+        #[prost(bytes, tag = "2")]
+        S(::prost::alloc::vec::Vec<u8>),
         #[prost(message, tag = "10")]
         Func(super::NameAttrList),
     }
@@ -559,12 +569,27 @@ pub struct FunctionDef {
     pub signature: ::core::option::Option<OpDef>,
     #[prost(message, repeated, tag = "3")]
     pub node_def: ::prost::alloc::vec::Vec<NodeDef>,
+    #[prost(btree_map = "string, message", tag = "5")]
+    pub attr: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        AttrValue,
+    >,
 }
-/// Name of a function.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Name of a function and of what it takes, in order.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OpDef {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub input_arg: ::prost::alloc::vec::Vec<op_def::ArgDef>,
+}
+/// Nested message and enum types in `OpDef`.
+pub mod op_def {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ArgDef {
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+    }
 }
 /// Which function computes the gradient of another.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

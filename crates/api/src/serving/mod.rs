@@ -11,7 +11,7 @@ pub mod saved_model {
     pub use crate::proto::tensorflow::{
         AssetFileDef, AttrValue, CollectionDef, ConfigProto, FunctionDef, FunctionDefLibrary, GradientDef,
         GraphDef, MetaGraphDef, NameAttrList, NodeDef, OpDef, RunOptions, SavedModel, SaverDef, attr_value,
-        collection_def, meta_graph_def,
+        collection_def, meta_graph_def, op_def,
     };
 }
 

@@ -9,11 +9,13 @@ use std::sync::{Arc, OnceLock};
 use super::{Engine, EngineError, EngineOptions, Executable};
 use crate::model::files::ModelFiles;
 
+mod allowed;
 mod library;
 mod memory;
 mod model;
 mod operators;
 mod pace;
+mod paths;
 mod saved_model;
 mod session;
 #[expect(unsafe_code, reason = "a C library, behind types that cannot be misused")]
@@ -79,11 +81,15 @@ impl Engine for TensorFlow {
         saved_model::is_one(files)
     }
 
-    fn load(&self, files: ModelFiles) -> Result<Arc<dyn Executable>, EngineError> {
+    fn load(&self, mut files: ModelFiles) -> Result<Arc<dyn Executable>, EngineError> {
         let graph = saved_model::read(&files, &self.options.saved_model_tags)?;
         if self.options.confidential {
-            operators::check(&graph)?;
+            operators::check(&graph, &files)?;
         }
+        // What was checked is what the library reads, and not another form of the graph beside it.
+        saved_model::OTHER_FORMS
+            .iter()
+            .for_each(|name| drop(files.take(name)));
         let api = self.api()?;
         Ok(Arc::new(model::load(
             &api,

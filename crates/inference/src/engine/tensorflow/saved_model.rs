@@ -163,6 +163,8 @@ pub(super) fn plain_type(number: i32) -> DataType {
 
 const FILE: &str = "saved_model.pb";
 const FILE_TEXT: &str = "saved_model.pbtxt";
+/// Forms of the same file that some versions of the library look for as well: text, and split into chunks.
+pub(super) const OTHER_FORMS: [&str; 2] = [FILE_TEXT, "saved_model.cpb"];
 const FILE_BUNDLE: &str = "export.meta";
 /// Signatures that TensorFlow writes for its own loader.
 pub(super) const LOADERS: [&str; 2] = ["__saved_model_init_op", "__saved_model_train_op"];

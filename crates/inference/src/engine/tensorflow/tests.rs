@@ -284,6 +284,24 @@ fn the_graph_is_the_one_with_exactly_the_tags() {
     );
 }
 
+/// Models as TensorFlow writes them, of both generations, with variables and tables: the rules take them.
+#[test]
+#[ignore = "needs tensorflow-cpu in the active virtual environment"]
+fn the_rules_of_confidential_mode_take_good_models() {
+    for name in [
+        "relu",
+        "strings",
+        "counter",
+        "table",
+        "functions",
+        "slow",
+        "types",
+    ] {
+        let graph = saved_model::read(&files(name), &["serve".to_owned()]).expect("a SavedModel");
+        assert_eq!(operators::check(&graph, &files(name)), Ok(()), "{name}");
+    }
+}
+
 /// What TensorFlow Serving runs runs in plain mode; where nobody trusts the host, only what computes.
 #[test]
 #[ignore = "needs tensorflow-cpu in the active virtual environment"]
