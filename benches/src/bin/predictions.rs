@@ -282,7 +282,13 @@ impl Asked {
 
     fn call(&self, model: &Arc<dyn Executable>) -> Result<Call, Failure> {
         let inputs = BTreeMap::from([(self.alias.clone(), self.tensor.clone())]);
-        Call::new(&model.signatures()[DEFAULT_SIGNATURE], inputs, &[]).map_err(|error| error.message().into())
+        Call::new(
+            DEFAULT_SIGNATURE,
+            &model.signatures()[DEFAULT_SIGNATURE],
+            inputs,
+            &[],
+        )
+        .map_err(|error| error.message().into())
     }
 
     fn run(&self, model: &Arc<dyn Executable>) -> Result<(), Failure> {

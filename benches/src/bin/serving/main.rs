@@ -62,7 +62,14 @@ fn run() -> Result<(), Failure> {
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     for subject in &subjects {
-        measure(&runtime, &programs, subject, bounds, folder.path(), arguments.text("rate"))?;
+        measure(
+            &runtime,
+            &programs,
+            subject,
+            bounds,
+            folder.path(),
+            arguments.text("rate"),
+        )?;
     }
     Ok(())
 }
@@ -103,7 +110,11 @@ fn measure(
                 let beyond = middle.processor.as_secs_f64() - engine.processor.as_secs_f64();
                 println!(
                     "{:<34} {:>9.0} {:>9} {:>9} {:>14.1} {:>13.1}",
-                    format!("{}, {}, {connections} connection(s)", protocol.name(), security.name()),
+                    format!(
+                        "{}, {}, {connections} connection(s)",
+                        protocol.name(),
+                        security.name()
+                    ),
                     middle.per_second,
                     middle.p50.map_or_else(String::new, load::ms),
                     middle.p99.map_or_else(String::new, load::ms),
@@ -114,7 +125,9 @@ fn measure(
         }
         if security == Security::Plain {
             let rate = match rate {
-                Some(text) => text.parse().map_err(|_| "--rate takes a number of requests a second")?,
+                Some(text) => text
+                    .parse()
+                    .map_err(|_| "--rate takes a number of requests a second")?,
                 None => engine.per_second.min(OPEN_LOOP_RATE),
             };
             let seen = runtime.block_on(open_loop::run(&server, rate, bounds))?;
@@ -143,7 +156,10 @@ fn engine_alone(subject: &Subject, bounds: Bounds) -> Result<Engine, Failure> {
     }
     rounds.sort_by(|a, b| a.processor.cmp(&b.processor));
     let middle = rounds.len() / 2;
-    rounds.into_iter().nth(middle).ok_or_else(|| "nothing was measured".into())
+    rounds
+        .into_iter()
+        .nth(middle)
+        .ok_or_else(|| "nothing was measured".into())
 }
 
 /// Far from what any of the models saturates at on two cores, so that the queue's length is not what is measured.

@@ -97,7 +97,10 @@ impl Server {
         let text = running.wait_for(|| std::fs::read(&ready).ok())?;
         let told: Value = serde_json::from_slice(&text)?;
         let address = |name: &str| -> Result<SocketAddr, Failure> {
-            Ok(told[name].as_str().ok_or("the ready file lacks an address")?.parse()?)
+            Ok(told[name]
+                .as_str()
+                .ok_or("the ready file lacks an address")?
+                .parse()?)
         };
         let frame = subject.frame();
         std::fs::write(folder.join(FRAME_FILE), &frame)?;
@@ -136,7 +139,8 @@ impl Server {
         match self.security {
             Security::Plain => Wire::open(tcp, protocol).await,
             Security::Tls => {
-                let connector = tokio_rustls::TlsConnector::from(Arc::new(tls_client(&self.folder, protocol)?));
+                let connector =
+                    tokio_rustls::TlsConnector::from(Arc::new(tls_client(&self.folder, protocol)?));
                 let name = ServerName::try_from("localhost")?;
                 Wire::open(connector.connect(name, tcp).await?, protocol).await
             }
@@ -238,7 +242,10 @@ fn get(address: SocketAddr, path: &str) -> Result<String, Failure> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     Ok(text)
@@ -268,7 +275,9 @@ fn identity(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
 fn tls_client(folder: &Path, protocol: Protocol) -> Result<rustls::ClientConfig, Failure> {
     use rustls::pki_types::pem::PemObject as _;
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(rustls::pki_types::CertificateDer::from_pem_file(folder.join(CERTIFICATE_FILE))?)?;
+    roots.add(rustls::pki_types::CertificateDer::from_pem_file(
+        folder.join(CERTIFICATE_FILE),
+    )?)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -36,7 +36,13 @@ pub fn check_installed() -> Result<(), Failure> {
 ///
 /// # Errors
 /// When the tool fails, or an answer was no success.
-pub fn wrk(url: &str, body: &str, connections: usize, time: Duration, folder: &Path) -> Result<Report, Failure> {
+pub fn wrk(
+    url: &str,
+    body: &str,
+    connections: usize,
+    time: Duration,
+    folder: &Path,
+) -> Result<Report, Failure> {
     let script = folder.join("post.lua");
     std::fs::write(
         &script,
@@ -75,7 +81,9 @@ pub fn wrk(url: &str, body: &str, connections: usize, time: Duration, folder: &P
 /// When the tool fails, or a request did.
 pub fn h2load(url: &str, frame: &Path, connections: usize, time: Duration) -> Result<Report, Failure> {
     let mut command = Command::new("h2load");
-    command.args(["-t", "1", "-m", "1", "-c"]).arg(connections.to_string());
+    command
+        .args(["-t", "1", "-m", "1", "-c"])
+        .arg(connections.to_string());
     command.arg("-D").arg(whole_seconds(time).to_string());
     command.arg("-d").arg(frame);
     command.args(["-H", "content-type: application/grpc", "-H", "te: trailers"]);
