@@ -394,3 +394,16 @@ fn a_long_row_of_functions_is_not_followed_for_ever() {
     assert_eq!(row(10), Ok(()));
     assert!(row(10_000).is_err());
 }
+
+/// The digits model, as Keras writes it.
+#[test]
+fn a_model_of_keras_is_taken() {
+    let folder = std::path::Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../models/digits/saved_model/1"
+    ));
+    let file = std::fs::read(folder.join("saved_model.pb")).expect("the model");
+    let files = ModelFiles::from_iter([("saved_model.pb".to_owned(), file)]);
+    let graph = crate::engine::tensorflow::saved_model::read(&files, &["serve".to_owned()]);
+    assert_eq!(check(&graph.expect("a SavedModel"), &files), Ok(()));
+}
