@@ -9,6 +9,7 @@ mod multi;
 mod regress;
 mod text;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use strongroom_api::serving::{
@@ -21,6 +22,7 @@ use crate::engine::{Call, Signature};
 use crate::error::RequestError;
 use crate::model::registry::Servable;
 use crate::model::version;
+use crate::tensor::Tensor;
 
 pub use multi::multi_inference;
 
@@ -43,25 +45,15 @@ pub fn classify(
     context: Context<'_>,
     request: &ClassificationRequest,
 ) -> Result<ClassificationResponse, RequestError> {
-    let named = Named::read(request.model_spec.as_ref())?;
-    let (permit, servable) = App::find(context.permit, named.model, &named.version)?;
-    let (signature_name, signature) = named.signature(&servable)?;
-    classify::check(context.app, &signature)?;
-    let rows = examples::read(request.input.as_ref())?;
-    let (rows, count) = (rows.tensor, rows.count);
-    let call = Call::new(
-        signature_name,
-        &signature,
-        [(examples::INPUT.to_owned(), rows)].into(),
-        &classify::outputs(&signature),
-    )?;
-    let outputs = context
-        .app
-        .infer(permit, &servable, call.until(context.deadline), "Classify")?;
-    context.app.metrics.examples(servable.model(), count);
+    let kind = Kind {
+        api: "Classify",
+        check: classify::check,
+        outputs: classify::outputs,
+    };
+    let answer = run(context, request.model_spec.as_ref(), request.input.as_ref(), kind)?;
     Ok(ClassificationResponse {
-        result: Some(classify::result(&outputs, count)?),
-        model_spec: Some(spec(&servable, signature_name)),
+        result: Some(classify::result(&answer.outputs, answer.rows)?),
+        model_spec: Some(answer.spec),
     })
 }
 
@@ -73,25 +65,52 @@ pub fn regress(
     context: Context<'_>,
     request: &RegressionRequest,
 ) -> Result<RegressionResponse, RequestError> {
-    let named = Named::read(request.model_spec.as_ref())?;
-    let (permit, servable) = App::find(context.permit, named.model, &named.version)?;
-    let (signature_name, signature) = named.signature(&servable)?;
-    regress::check(context.app, &signature)?;
-    let rows = examples::read(request.input.as_ref())?;
-    let (rows, count) = (rows.tensor, rows.count);
-    let call = Call::new(
-        signature_name,
-        &signature,
-        [(examples::INPUT.to_owned(), rows)].into(),
-        &[regress::OUTPUT.to_owned()],
-    )?;
-    let outputs = context
-        .app
-        .infer(permit, &servable, call.until(context.deadline), "Regress")?;
-    context.app.metrics.examples(servable.model(), count);
+    let kind = Kind {
+        api: "Regress",
+        check: regress::check,
+        outputs: regress::outputs,
+    };
+    let answer = run(context, request.model_spec.as_ref(), request.input.as_ref(), kind)?;
     Ok(RegressionResponse {
-        result: Some(regress::result(&outputs, count)?),
-        model_spec: Some(spec(&servable, signature_name)),
+        result: Some(regress::result(&answer.outputs, answer.rows)?),
+        model_spec: Some(answer.spec),
+    })
+}
+
+/// What makes the two differ before the model runs.
+struct Kind {
+    api: &'static str,
+    check: fn(&App, &Signature) -> Result<(), RequestError>,
+    outputs: fn(&Signature) -> Vec<String>,
+}
+
+/// What a signature gave for the rows of a request.
+struct Answer {
+    outputs: BTreeMap<String, Tensor>,
+    rows: usize,
+    spec: ModelSpec,
+}
+
+fn run(
+    context: Context<'_>,
+    model_spec: Option<&ModelSpec>,
+    input: Option<&Input>,
+    kind: Kind,
+) -> Result<Answer, RequestError> {
+    let named = Named::read(model_spec)?;
+    let (permit, servable) = App::find(context.permit, named.model, &named.version)?;
+    let signature = named.signature(&servable)?;
+    (kind.check)(context.app, signature)?;
+    let rows = examples::read(input)?;
+    let inputs = [(examples::INPUT.to_owned(), rows.tensor)].into();
+    let call = Call::new(named.signature, signature, inputs, &(kind.outputs)(signature))?;
+    let call = call.until(context.deadline);
+    let outputs = context.app.infer(permit, &servable, call, kind.api)?;
+    context.app.metrics.examples(servable.model(), rows.count);
+    Ok(Answer {
+        outputs,
+        rows: rows.count,
+        spec: spec(&servable, named.signature),
     })
 }
 
@@ -117,14 +136,11 @@ impl<'a> Named<'a> {
         })
     }
 
-    fn signature(&self, servable: &Servable) -> Result<(&'a str, Signature), RequestError> {
-        match signature(servable, self.signature) {
-            Some(found) => Ok((self.signature, found.clone())),
-            None => Err(RequestError::invalid(format!(
-                "No signature was found with the name: {}",
-                self.signature
-            ))),
-        }
+    fn signature<'s>(&self, servable: &'s Servable) -> Result<&'s Signature, RequestError> {
+        signature(servable, self.signature).ok_or_else(|| {
+            let text = format!("No signature was found with the name: {}", self.signature);
+            RequestError::invalid(text)
+        })
     }
 }
 

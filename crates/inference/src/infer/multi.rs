@@ -70,7 +70,7 @@ pub fn multi_inference(
     for (name, signature) in &tasks {
         let outputs = match signature.method_name.as_str() {
             CLASSIFY_METHOD => classify::outputs(signature),
-            _ => vec![regress::OUTPUT.to_owned()],
+            _ => regress::outputs(signature),
         };
         let inputs = [(examples::INPUT.to_owned(), rows.tensor.clone())].into();
         calls.push(Call::new(name, signature, inputs, &outputs)?.until(context.deadline));

@@ -40,6 +40,11 @@ pub(super) fn check(app: &App, signature: &Signature) -> Result<(), RequestError
     Ok(())
 }
 
+/// The alias of the output that holds the numbers.
+pub(super) fn outputs(_signature: &Signature) -> Vec<String> {
+    vec![OUTPUT.to_owned()]
+}
+
 /// Numbers of `count` rows.
 pub(super) fn result(
     outputs: &BTreeMap<String, Tensor>,
@@ -74,4 +79,4 @@ pub(super) fn result(
 }
 
 /// Alias of the output that holds the numbers.
-pub(super) const OUTPUT: &str = "outputs";
+const OUTPUT: &str = "outputs";
