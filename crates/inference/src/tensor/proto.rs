@@ -178,7 +178,9 @@ fn content(dtype: DataType, bytes: Bytes, elements: usize) -> Result<Data, Decod
         DataType::DtUint64 => Data::UInt64(read(&bytes, u64::from_le_bytes)),
         DataType::DtHalf => Data::Half(read(&bytes, u16::from_le_bytes)),
         DataType::DtBfloat16 => Data::BFloat16(read(&bytes, u16::from_le_bytes)),
-        DataType::DtBool => Data::Bool(read(&bytes, |[byte]: [u8; 1]| byte != 0)),
+        // TensorFlow takes no other byte for a truth value.
+        DataType::DtBool if bytes.iter().any(|byte| *byte > 1) => return Err(DecodeError::Content),
+        DataType::DtBool => Data::Bool(read(&bytes, |[byte]: [u8; 1]| byte == 1)),
         DataType::DtComplex64 => Data::Complex64(halves(read(&bytes, f32::from_le_bytes))),
         DataType::DtComplex128 => Data::Complex128(halves(read(&bytes, f64::from_le_bytes))),
         DataType::DtQint8 => Data::QInt8(read(&bytes, i8::from_le_bytes)),
@@ -361,6 +363,16 @@ mod tests {
             proto(DataType::DtString, &[2]),
             Ok(Data::String(vec![Bytes::new(); 2])),
         );
+    }
+
+    #[test]
+    fn a_truth_value_is_zero_or_one() {
+        let bools = |bytes: &'static [u8]| TensorProto {
+            tensor_content: Bytes::from_static(bytes),
+            ..proto(DataType::DtBool, &[2])
+        };
+        check(bools(&[0, 1]), Ok(Data::Bool(vec![false, true])));
+        check(bools(&[1, 2]), Err(DecodeError::Content));
     }
 
     #[test]
